@@ -87,7 +87,7 @@ func appendSerial(all []WatchOut, b *Board, f *facts) []WatchOut {
 func consoleOn(s *Serial, f *facts) WatchOut {
 	where := s.Path
 	if s.Label != "" {
-		where += " (" + s.Label + ")"
+		where += ", " + s.Label
 	}
 	return WatchOut{
 		ID:   "console-on-sensor-uart",
