@@ -1,0 +1,74 @@
+package uplink
+
+import "time"
+
+// committer makes pending frames of the store durable: one goroutine, so that
+// a slow disk never holds up the keeper.
+type committer struct {
+	busy    bool // keeper's
+	failed  int  // commits that failed in a row, keeper's
+	jobs    chan struct{}
+	results chan struct{}
+	err     error // of the last commit; the keeper's while not busy
+	store   Store
+}
+
+func (c *committer) init(o *Options) {
+	c.jobs, c.results = make(chan struct{}, 1), make(chan struct{}, 1)
+	c.store = o.Store
+}
+
+// run is the committer's goroutine. Uplink.Run starts it and ends it by
+// closing jobs.
+func (c *committer) run() {
+	for range c.jobs {
+		c.err = c.store.Commit()
+		c.results <- struct{}{}
+	}
+}
+
+// commit starts a commit when the oldest frame that is not on flash would
+// otherwise grow older than MaxLoss.
+func (k *keeper) commit() {
+	if !k.dirty || k.committer.busy {
+		return
+	}
+	age := time.Duration(k.nowMilli()-k.dirtySince) * time.Millisecond
+	if len(k.hold) > 0 || age >= k.o.MaxLoss*4/5 {
+		k.startCommit()
+	}
+}
+
+func (k *keeper) startCommit() {
+	if k.committer.busy {
+		return
+	}
+	k.dirty, k.committer.busy = false, true
+	k.committer.jobs <- struct{}{}
+}
+
+// committed takes the committer's result.
+func (k *keeper) committed() {
+	c := &k.committer
+	if c.err == nil {
+		if c.failed > 0 || k.storeErr != nil {
+			k.o.Event(Event{Kind: EventStoreRecovered})
+		}
+		c.failed, k.storeErr = 0, nil
+		k.nextDrain = time.Time{}
+		return
+	}
+	c.failed++
+	k.storeFailed(c.err)
+	if !k.stopping || c.failed < 3 {
+		k.soil(k.nowMilli()) // again after the next interval
+	}
+}
+
+// storeFailed notes a fault of the store and tells it once.
+func (k *keeper) storeFailed(err error) {
+	if k.storeErr == nil {
+		k.o.Event(Event{Kind: EventStoreFailed, Err: err})
+	}
+	k.storeErr = err
+}

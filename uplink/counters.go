@@ -1,0 +1,69 @@
+package uplink
+
+import "github.com/telhub/telhub/uplink/frame"
+
+// Causes lists the causes of loss in the order of Counters.Lost.
+var Causes = [...]frame.Cause{
+	frame.RingOverrun, frame.StoreFull, frame.StoreDamaged, frame.StoreOff,
+	frame.PowerCut, frame.ServerRewind, frame.Conflict,
+}
+
+// Counters count samples, but for the last three, since the uplink was made.
+type Counters struct {
+	Received  uint64              // in frames that were submitted
+	Delivered [frame.Lanes]uint64 // in frames that Redis accepted
+	Spooled   uint64              // in frames that went to the store instead of live
+	Lost      [len(Causes)]uint64 // lost, as far as their number is known
+	Declared  uint64              // gap records that Redis accepted
+	Frames    [frame.Lanes]uint64 // frames that Redis accepted
+	Retries   uint64              // batches sent again
+}
+
+func (c *Counters) lose(cause frame.Cause, n uint64) {
+	for i, x := range Causes {
+		if x == cause {
+			c.Lost[i] += n
+			return
+		}
+	}
+}
+
+// LostTotal sums Lost over all causes.
+func (c *Counters) LostTotal() (n uint64) {
+	for _, x := range c.Lost {
+		n += x
+	}
+	return n
+}
+
+// losses collects samples that were lost before they had a number, until a
+// gap record can be made of them. One record is enough however many they are.
+type losses struct {
+	cause  frame.Cause
+	n      int64
+	t0, t1 int64
+}
+
+func (l *losses) empty() bool { return l.cause == "" }
+
+func (l *losses) add(f *frame.Frame, cause frame.Cause) {
+	if l.empty() {
+		*l = losses{cause: cause, t0: f.T0, t1: f.T1}
+	}
+	l.n += int64(f.N)
+	l.t0, l.t1 = min(l.t0, f.T0), max(l.t1, f.T1)
+}
+
+func (l *losses) info() frame.GapInfo {
+	return frame.GapInfo{Cause: l.cause, N: l.n, T0: l.t0, T1: l.t1, T0Known: true}
+}
+
+// noteGap counts the loss that a submitted gap frame declares.
+func (k *keeper) noteGap(f *frame.Frame) {
+	info, err := frame.ParseGapInfo(f.Payload)
+	if err != nil || info.N < 0 {
+		return
+	}
+	k.count.Received += uint64(info.N)
+	k.count.lose(info.Cause, uint64(info.N))
+}

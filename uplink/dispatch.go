@@ -1,0 +1,291 @@
+package uplink
+
+import (
+	"errors"
+	"time"
+
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// batchBytes bounds one append, so that a live frame never waits behind more
+// than that of backlog.
+const batchBytes = 64 << 10
+
+// probeEvery is how often an unreachable server is looked for while the
+// breaker is open: by a bare connect, not by an attempt.
+const probeEvery = time.Second
+
+// dispatch gives the sender its next job, if it is idle and there is one.
+func (k *keeper) dispatch(now time.Time) {
+	if k.sender.busy {
+		return
+	}
+	j := &k.sender.job
+	*j = job{op: opNone}
+	switch k.phase {
+	case disconnected:
+		if !k.stopping {
+			k.planOpen(j, now)
+		}
+	case connected:
+		k.planSend(j, now)
+	}
+	if j.op != opNone {
+		j.started = now
+		k.sender.start()
+	}
+}
+
+func (k *keeper) planOpen(j *job, now time.Time) {
+	switch {
+	case k.breaker.Allow(now):
+		j.op, j.fence = opOpen, k.epoch
+	case k.unreachable && k.breaker.State() == Open && !now.Before(k.nextProbe):
+		j.op = opProbe
+		k.nextProbe = now.Add(probeEvery)
+	}
+}
+
+// planSend picks the most urgent lane that has something to send.
+func (k *keeper) planSend(j *job, now time.Time) {
+	for i := range k.lanes {
+		l := &k.lanes[i]
+		j.lane, j.prev, j.fence = l.lane, l.accepted, k.epoch
+		switch {
+		case k.older[i]: // frames of earlier runs come before this run's
+			j.op, j.before = opDrain, k.epoch
+		case !l.hole.empty():
+			j.op, j.gap = opGap, l.hole
+		case l.waiting() > 0:
+			j.op = opSend
+			j.n = l.take(j.frames[:], batchBytes)
+		case l.lane == frame.Backfill && k.backlog() && !k.stopping && !now.Before(k.nextDrain):
+			j.op = opDrain
+		default:
+			continue
+		}
+		return
+	}
+	j.op = opNone
+}
+
+// backlog reports whether the store holds frames of lane backfill to send.
+func (k *keeper) backlog() bool {
+	if k.o.Store == nil {
+		return false
+	}
+	return k.lanes[frame.Backfill].accepted.Less(k.o.Store.Last(frame.Backfill))
+}
+
+// sent takes the sender's result.
+func (k *keeper) sent(now time.Time) {
+	j := &k.sender.job
+	var gapErr *GapError
+	var fencedErr *FencedError
+	switch {
+	case j.err == nil:
+		k.succeeded(j, now)
+	case errors.As(j.err, &fencedErr):
+		k.fence(fencedErr)
+	case errors.As(j.err, &gapErr) && k.gapErrors < maxGapErrors:
+		k.gapErrors++
+		k.reposition(&k.lanes[j.lane], gapErr.Mark.ID)
+	default:
+		k.failed(j, now)
+	}
+}
+
+// maxGapErrors is how often in a row a lane may be positioned anew before
+// that counts as a failure.
+const maxGapErrors = 5
+
+func (k *keeper) succeeded(j *job, now time.Time) {
+	switch j.op {
+	case opProbe:
+		if j.reachable {
+			k.breaker.Wake(now)
+		}
+		return
+	case opOpen:
+		k.opened(j)
+		return
+	}
+	k.gapErrors = 0
+	l := &k.lanes[j.lane]
+	switch j.op {
+	case opSend:
+		k.delivered(j)
+		l.acknowledge()
+	case opGap:
+		l.accepted, l.hole = j.gap.to, gap{}
+		k.count.Declared++
+	case opDrain:
+		k.drained(l, j, now)
+	}
+	if k.level == Memory {
+		k.settle(l, l.accepted)
+	}
+}
+
+// delivered counts what a batch brought.
+func (k *keeper) delivered(j *job) {
+	k.count.Frames[j.lane] += uint64(j.n)
+	k.count.Delivered[j.lane] += j.samples
+	k.count.Declared += uint64(j.gaps)
+	for i, n := range j.lost {
+		k.count.Lost[i] += n
+	}
+	if j.op == opSend {
+		for _, f := range j.frames[:j.n] {
+			k.o.Delivered(k.age(f).Seconds())
+		}
+	}
+}
+
+// drained takes the result of a batch that came from the store.
+func (k *keeper) drained(l *lane, j *job, now time.Time) {
+	if j.last != (frame.ID{}) {
+		l.accepted = j.last
+	}
+	k.delivered(j)
+	if j.exhausted {
+		k.older[j.lane] = false
+	}
+	if l.lane != frame.Backfill {
+		return
+	}
+	k.nextDrain = now.Add(k.drainPause(j, now))
+}
+
+// drainPause leaves the live lane its share: the configured rate, or a fifth
+// of the time that live frames leave.
+func (k *keeper) drainPause(j *job, now time.Time) time.Duration {
+	if rate := k.o.BackfillRate; rate > 0 {
+		return time.Duration(float64(j.bytes) / float64(rate) * float64(time.Second))
+	}
+	if j.n == 0 {
+		return time.Second // nothing readable yet: frames that are not committed
+	}
+	return now.Sub(j.started) / 4
+}
+
+// opened takes the marks of the lanes after an open.
+func (k *keeper) opened(j *job) {
+	k.breaker.Success()
+	if !k.everOpened {
+		highest := uint64(0)
+		for _, m := range j.marks {
+			highest = max(highest, m.Fence)
+		}
+		if highest > k.epoch || highest == k.epoch && !k.openTried {
+			k.renumber(highest + 1)
+			return
+		}
+	}
+	k.everOpened, k.phase, k.level = true, connected, j.level
+	k.gapErrors, k.unreachable, k.lastErr = 0, false, nil
+	for i := range k.lanes {
+		k.reposition(&k.lanes[i], j.marks[i].ID)
+		if k.level == Memory {
+			k.settle(&k.lanes[i], j.marks[i].ID)
+		}
+	}
+	k.syncer.restart()
+	k.o.Event(Event{Kind: EventConnected, Level: k.level})
+}
+
+// reposition sets a lane to the server's mark and declares what is missing
+// between it and what is still held.
+func (k *keeper) reposition(l *lane, mark frame.ID) {
+	missing := l.position(mark)
+	if missing.empty() {
+		return
+	}
+	if k.o.Store != nil && l.lane == frame.Backfill && missing.to.Less(k.o.Store.Last(l.lane)) {
+		// the store may still hold them, and declares what it does not
+		return
+	}
+	k.o.Event(Event{Kind: EventRewound, Lane: l.lane, From: missing.from, To: missing.to})
+	if l.hole.empty() {
+		l.hole = missing
+	} else {
+		l.hole.from, l.hole.n = missing.from, -1
+	}
+}
+
+// renumber takes a higher epoch because Redis has seen this one under this
+// device's name: the store is new, or was restored. The next open uses it.
+func (k *keeper) renumber(to uint64) {
+	from := k.epoch
+	if k.o.Store != nil {
+		if err := k.o.Store.Reassign(to); err != nil {
+			k.storeFailed(err)
+			k.breaker.Failure(time.Now())
+			return
+		}
+	}
+	for i := range k.lanes {
+		k.lanes[i].renumber(from, to)
+	}
+	k.epoch, k.openTried = to, false
+	k.o.Event(Event{Kind: EventRenumbered, From: frame.ID{Epoch: from}, To: frame.ID{Epoch: to}})
+}
+
+func (k *keeper) fence(err *FencedError) {
+	for i := range k.lanes {
+		k.lanes[i].putBack()
+	}
+	if !k.everOpened {
+		k.breaker.Success() // the server answered
+		k.renumber(err.Mark.Fence + 1)
+		return
+	}
+	k.phase, k.lastErr = fenced, err
+	k.o.Event(Event{Kind: EventFenced, Err: err})
+}
+
+// failed notes an attempt whose outcome is unknown or negative.
+func (k *keeper) failed(j *job, now time.Time) {
+	if j.op == opProbe {
+		return
+	}
+	if j.storeFault {
+		k.storeFailed(j.err)
+		k.nextDrain = now.Add(time.Second)
+		k.older[j.lane] = false
+		return
+	}
+	k.unreachable = errors.Is(j.err, ErrUnreachable)
+	if j.op == opOpen && !k.unreachable {
+		k.openTried = true
+	}
+	if j.op == opSend || j.op == opDrain {
+		k.count.Retries++
+	}
+	for i := range k.lanes {
+		k.lanes[i].putBack()
+	}
+	was, trips := k.phase, k.breaker.Trips()
+	k.phase, k.lastErr = disconnected, j.err
+	k.breaker.Failure(now)
+	if errors.Is(j.err, ErrLoading) {
+		k.breaker.Wake(now.Add(probeEvery / 2))
+	}
+	if was == connected {
+		k.o.Event(Event{Kind: EventDisconnected, Err: j.err})
+	}
+	if k.breaker.Trips() > trips {
+		k.o.Event(Event{Kind: EventBreakerOpened, Err: j.err, Until: k.breaker.Next()})
+	}
+}
+
+// settle releases what Redis holds durably up to id.
+func (k *keeper) settle(l *lane, id frame.ID) {
+	if l.durable == id {
+		return
+	}
+	l.settle(id)
+	if k.o.Store != nil {
+		k.o.Store.Release(l.lane, id)
+	}
+}

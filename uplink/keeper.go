@@ -1,0 +1,334 @@
+package uplink
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// phase is where the keeper stands with Redis.
+type phase uint8
+
+const (
+	disconnected phase = iota // no lane is open
+	connected                 // lanes are open, frames flow
+	fenced                    // another agent owns the lanes; nothing is sent any more
+)
+
+// keeper owns the uplink's state. Only Run's goroutine touches it.
+type keeper struct {
+	u       *Uplink
+	o       *Options
+	breaker *Breaker
+
+	phase      phase
+	epoch      uint64
+	everOpened bool // the lanes were opened under this epoch
+	openTried  bool // an open of unknown outcome was sent under this epoch
+	level      Durability
+	lanes      [frame.Lanes]lane
+	older      [frame.Lanes]bool // the store may hold frames of earlier runs
+
+	hold []*frame.Frame // not numbered yet: the store's memory is full
+	loss losses         // not numbered and lost: to be declared
+
+	dirty      bool  // the store holds uncommitted frames …
+	dirtySince int64 // … the oldest of which was stamped then, ms of CLOCK_BOOTTIME
+	storeErr   error
+
+	sender    sender
+	committer committer
+	syncer    syncer
+
+	lastErr     error
+	unreachable bool // the last failure never reached the server
+	nextProbe   time.Time
+	nextDrain   time.Time
+	gapErrors   int // in a row
+	stopping    bool
+
+	count Counters
+}
+
+func newKeeper(u *Uplink, b *Breaker) keeper {
+	o := &u.opts
+	k := keeper{u: u, o: o, breaker: b, epoch: o.Epoch}
+	for i := range k.lanes {
+		k.lanes[i] = lane{lane: frame.Lane(i), q: make([]*frame.Frame, 0, o.Frames)}
+		k.older[i] = o.Store != nil && frame.Lane(i) != frame.Backfill
+	}
+	k.hold = make([]*frame.Frame, 0, o.Frames)
+	k.sender.init(o)
+	k.committer.init(o)
+	k.syncer.init(o)
+	return k
+}
+
+// loop serves events until ctx has ended and what is left is safe.
+func (k *keeper) loop(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var giveUp time.Time
+	done := ctx.Done()
+	for {
+		select {
+		case f := <-k.u.in:
+			k.accept(f)
+		case <-k.sender.results:
+			k.sender.busy = false
+			k.sent(time.Now())
+		case <-k.committer.results:
+			k.committer.busy = false
+			k.committed()
+		case <-k.syncer.results:
+			k.syncer.busy = false
+			k.synced(time.Now())
+		case <-timer.C:
+		case <-done:
+			done = nil
+			k.stopping, giveUp = true, time.Now().Add(stopSend)
+		}
+		now := time.Now()
+		if k.stopping && k.finish(now, giveUp) {
+			return
+		}
+		timer.Reset(k.step(now).Sub(now))
+	}
+}
+
+// step does what can be done now and returns when to look again.
+func (k *keeper) step(now time.Time) time.Time {
+	k.drainInput()
+	k.readmit()
+	k.declare()
+	k.persist()
+	k.commit()
+	k.dispatch(now)
+	k.sync(now)
+	k.u.down.Store(!k.goesLive())
+	k.publish()
+	return now.Add(k.pause(now))
+}
+
+// pause is how long the keeper can sleep when nothing happens.
+func (k *keeper) pause(now time.Time) time.Duration {
+	d := min(k.o.MaxLoss/10, time.Second)
+	if k.sender.busy {
+		return d
+	}
+	switch k.phase {
+	case disconnected:
+		d = min(d, k.breaker.Next().Sub(now))
+	case connected:
+		if k.backlog() {
+			d = min(d, k.nextDrain.Sub(now))
+		}
+	}
+	return max(d, time.Millisecond)
+}
+
+// accept takes a frame from the workers.
+func (k *keeper) accept(f *frame.Frame) {
+	f.Boot, f.Dating = k.o.Boot, k.o.Dating()
+	if f.Kind == frame.Data {
+		k.count.Received += uint64(f.N)
+	} else {
+		k.noteGap(f)
+	}
+	k.admit(f)
+}
+
+// drainInput takes everything that waits, so that one step serves a burst.
+func (k *keeper) drainInput() {
+	for {
+		select {
+		case f := <-k.u.in:
+			k.accept(f)
+		default:
+			return
+		}
+	}
+}
+
+// goesLive reports whether a new frame should go out live: the breaker is
+// closed and what already waits is fresh.
+func (k *keeper) goesLive() bool {
+	if k.phase == fenced || k.breaker.State() != Closed {
+		return false
+	}
+	l := &k.lanes[frame.Live]
+	if l.waiting()+l.inflight > cap(l.q)/2 {
+		return false
+	}
+	f := l.head()
+	return f == nil || k.age(f) <= k.o.MaxLoss/2+k.o.Flush
+}
+
+// age is the time since a frame's first sample was stamped.
+func (k *keeper) age(f *frame.Frame) time.Duration {
+	if f.Boot != k.o.Boot {
+		return 0
+	}
+	return time.Duration(k.nowMilli()-f.T0) * time.Millisecond
+}
+
+func (k *keeper) nowMilli() int64 { return k.o.Boottime() / 1e6 }
+
+// admit numbers a frame into lane live or, through the store, into backfill.
+func (k *keeper) admit(f *frame.Frame) {
+	l := &k.lanes[frame.Live]
+	if k.o.Store == nil {
+		k.admitMemory(l, f)
+		return
+	}
+	if k.goesLive() && l.room() && len(k.hold) == 0 {
+		l.number(f, k.epoch)
+		l.push(f)
+		return
+	}
+	k.spool(f)
+}
+
+// lowWater is how many free frames memory keeps for sampling when there is no
+// store: below it the oldest waiting frame is given up.
+const lowWater = 8
+
+func (k *keeper) admitMemory(l *lane, f *frame.Frame) {
+	l.number(f, k.epoch)
+	l.push(f)
+	if free, _ := k.o.Pool.Available(); free >= lowWater {
+		return
+	}
+	if n, ok := l.giveUp(frame.StoreOff); ok {
+		k.count.lose(frame.StoreOff, uint64(n))
+	}
+}
+
+// spool puts a frame into the store under a number of lane backfill.
+func (k *keeper) spool(f *frame.Frame) {
+	l := &k.lanes[frame.Backfill]
+	last := l.last
+	l.number(f, k.epoch)
+	err := k.o.Store.Put(f)
+	switch {
+	case err == nil:
+		k.count.Spooled += uint64(f.N)
+		k.soil(f.T0)
+		f.Free()
+	case errors.Is(err, ErrPending):
+		l.last = last
+		k.hold = append(k.hold, f)
+		k.dirtySince = min(k.dirtySince, 0) // commit now
+	default:
+		l.last = last
+		k.storeFailed(err)
+		k.loss.add(f, frame.StoreFull)
+		k.count.lose(frame.StoreFull, uint64(f.N))
+		f.Free()
+	}
+}
+
+// soil notes that the store holds a frame stamped at t0 that is not committed.
+func (k *keeper) soil(t0 int64) {
+	if !k.dirty || t0 < k.dirtySince {
+		k.dirtySince = t0
+	}
+	k.dirty = true
+}
+
+// readmit tries the frames that waited for the store's memory again.
+func (k *keeper) readmit() {
+	if len(k.hold) == 0 || k.committer.busy {
+		return
+	}
+	n := len(k.hold)
+	for i := range n {
+		f := k.hold[i]
+		before := len(k.hold)
+		k.spool(f)
+		if len(k.hold) > before { // still full: keep the order
+			k.hold = append(k.hold[:0], k.hold[i:n]...)
+			return
+		}
+	}
+	k.hold = k.hold[:0]
+}
+
+// declare turns noted losses into a gap frame that goes the way of all frames.
+func (k *keeper) declare() {
+	if k.loss.empty() || len(k.hold) > 0 {
+		return
+	}
+	if k.o.Store != nil && !k.goesLive() && k.storeErr != nil {
+		return // it could not be kept either; wait
+	}
+	f := k.o.Pool.Get(gapBytes)
+	if f == nil {
+		return
+	}
+	info := k.loss.info()
+	if err := info.Seal(f); err != nil {
+		f.Free()
+		return
+	}
+	f.Boot, f.Dating = k.o.Boot, k.o.Dating()
+	k.loss = losses{}
+	k.admit(f)
+}
+
+// gapBytes is more than any gap record takes that the keeper makes.
+const gapBytes = 256
+
+// persist copies frames that wait in memory into the store before a power cut
+// could cost more than MaxLoss.
+func (k *keeper) persist() {
+	if k.o.Store == nil || len(k.hold) > 0 {
+		return
+	}
+	for i := range k.lanes {
+		l := &k.lanes[i]
+		from := l.stored
+		if k.phase == connected && !k.stopping {
+			from = max(from, l.sent)
+		}
+		for j := from; j < len(l.q); j++ {
+			if !k.stopping && k.age(l.q[j]) < k.o.MaxLoss/2 {
+				break
+			}
+			if err := k.o.Store.Put(l.q[j]); err != nil {
+				if !errors.Is(err, ErrPending) {
+					k.storeFailed(err)
+				}
+				k.soil(l.q[j].T0)
+				return
+			}
+			l.stored = j + 1
+			k.soil(l.q[j].T0)
+		}
+	}
+}
+
+// finish ends the run: it reports whether everything is safe or given up.
+func (k *keeper) finish(now, giveUp time.Time) bool {
+	k.drainInput()
+	if k.phase == connected && now.Before(giveUp) && k.lanes[frame.Live].waiting()+k.lanes[frame.Live].inflight > 0 {
+		return false
+	}
+	if k.sender.busy && now.Before(giveUp.Add(stopSend)) {
+		return false // its batch may still be answered
+	}
+	k.phase = disconnected
+	k.readmit()
+	k.declare()
+	k.persist()
+	if k.committer.busy {
+		return false
+	}
+	if k.dirty && now.Before(giveUp.Add(10*stopSend)) {
+		k.startCommit()
+		return false
+	}
+	return true
+}

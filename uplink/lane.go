@@ -1,0 +1,179 @@
+package uplink
+
+import "github.com/telhub/telhub/uplink/frame"
+
+// lane is one lane's state in memory: the frames that Redis does not hold
+// durably yet, in order, and how far it has come. A pure state machine, owned
+// by the keeper.
+//
+//	q:  [ accepted, not durable | with the sender | waiting ]
+//	      0 … sent-1              sent … +inflight   … len-1
+type lane struct {
+	lane frame.Lane
+
+	q        []*frame.Frame // capacity fixed at New
+	sent     int
+	inflight int
+	stored   int // q[:stored] also lie in the store, against a power cut
+
+	hole gap // frames before q[sent] that were given up, still to be declared
+
+	last     frame.ID // last number given out
+	accepted frame.ID // Redis' mark as far as known
+	durable  frame.ID
+	opened   bool // accepted and durable come from Redis
+}
+
+// gap is a run of frames (from, to] that is lost, to be declared under the
+// number of its last frame.
+type gap struct {
+	from, to frame.ID
+	n        int64 // samples, -1 unknown
+	t0, t1   int64 // milliseconds of CLOCK_BOOTTIME
+	cause    frame.Cause
+}
+
+func (g *gap) empty() bool { return g.to == frame.ID{} }
+
+// extend adds a lost frame that follows the gap.
+func (g *gap) extend(f *frame.Frame, cause frame.Cause) {
+	if g.empty() {
+		*g = gap{from: f.Prev, to: f.ID, n: int64(f.N), t0: f.T0, t1: f.T1, cause: cause}
+		return
+	}
+	g.to, g.t1 = f.ID, max(g.t1, f.T1)
+	if g.n >= 0 {
+		g.n += int64(f.N)
+	}
+}
+
+// number gives f the lane's next number.
+func (l *lane) number(f *frame.Frame, epoch uint64) {
+	f.Lane, f.Prev = l.lane, l.last
+	if l.last.Epoch == epoch {
+		l.last.Seq++
+	} else {
+		l.last = frame.ID{Epoch: epoch, Seq: 1}
+	}
+	f.ID = l.last
+}
+
+// push appends a numbered frame; the caller has checked room.
+func (l *lane) push(f *frame.Frame) { l.q = append(l.q, f) }
+
+// room reports whether the queue can take one more.
+func (l *lane) room() bool { return len(l.q) < cap(l.q) }
+
+// waiting returns how many frames the sender has yet to take.
+func (l *lane) waiting() int { return len(l.q) - l.sent - l.inflight }
+
+// head returns the oldest frame that is not accepted, or nil.
+func (l *lane) head() *frame.Frame {
+	if l.sent < len(l.q) {
+		return l.q[l.sent]
+	}
+	return nil
+}
+
+// take copies the next frames for a batch into dst and marks them in flight.
+func (l *lane) take(dst []*frame.Frame, maxBytes int) int {
+	n, bytes := 0, 0
+	for n < len(dst) && l.sent+n < len(l.q) {
+		f := l.q[l.sent+n]
+		if bytes += len(f.Payload); n > 0 && bytes > maxBytes {
+			break
+		}
+		dst[n] = f
+		n++
+	}
+	l.inflight = n
+	return n
+}
+
+// acknowledge notes that Redis took the batch in flight.
+func (l *lane) acknowledge() {
+	if l.inflight > 0 {
+		l.accepted = l.q[l.sent+l.inflight-1].ID
+	}
+	l.sent += l.inflight
+	l.inflight = 0
+}
+
+// putBack returns the batch in flight to the queue; its fate is unknown.
+func (l *lane) putBack() { l.inflight = 0 }
+
+// position sets the queue to the server's mark: frames up to it are accepted,
+// all others go again. It returns the numbers between the mark and the first
+// frame that is still held, when that is a hole, as an undeclared gap.
+func (l *lane) position(mark frame.ID) (missing gap) {
+	l.inflight, l.sent = 0, 0
+	for l.sent < len(l.q) && !mark.Less(l.q[l.sent].ID) {
+		l.sent++
+	}
+	if l.opened && mark.Less(l.durable) {
+		missing = gap{from: mark, to: l.durable, n: -1, cause: frame.ServerRewind}
+	}
+	l.accepted, l.opened = mark, true
+	if !mark.Less(l.hole.to) {
+		l.hole = gap{} // the given-up frames had arrived after all
+	}
+	return missing
+}
+
+// settle frees the frames that are durable up to id.
+func (l *lane) settle(id frame.ID) {
+	n := 0
+	for n < l.sent && !id.Less(l.q[n].ID) {
+		l.q[n].Free()
+		n++
+	}
+	l.durable = id
+	l.drop(n)
+}
+
+// drop removes the first n frames from the queue; the caller has freed them.
+func (l *lane) drop(n int) {
+	if n == 0 {
+		return
+	}
+	k := copy(l.q, l.q[n:])
+	clear(l.q[k:])
+	l.q = l.q[:k]
+	l.sent = max(l.sent-n, 0)
+	l.stored = max(l.stored-n, 0)
+}
+
+// giveUp drops the oldest frame that is neither accepted nor in flight and
+// adds it to the hole. It reports how many samples that cost; ok is false
+// when there is no such frame.
+func (l *lane) giveUp(cause frame.Cause) (n uint32, ok bool) {
+	if l.inflight > 0 || l.waiting() == 0 {
+		return 0, false
+	}
+	f := l.q[l.sent]
+	n = f.N
+	l.hole.extend(f, cause)
+	f.Free()
+	k := copy(l.q[l.sent:], l.q[l.sent+1:])
+	clear(l.q[l.sent+k:])
+	l.q = l.q[:l.sent+k]
+	l.stored = min(l.stored, l.sent)
+	return n, true
+}
+
+// renumber moves the frames of epoch from to epoch to, because Redis has seen
+// from under this name already.
+func (l *lane) renumber(from, to uint64) {
+	move := func(id *frame.ID) {
+		if id.Epoch == from {
+			id.Epoch = to
+		}
+	}
+	for _, f := range l.q {
+		move(&f.ID)
+		move(&f.Prev)
+	}
+	move(&l.last)
+	move(&l.hole.from)
+	move(&l.hole.to)
+}

@@ -1,0 +1,79 @@
+package redis
+
+import (
+	"context"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/telhub/telhub/uplink"
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// An append is "EVALSHA sha 2 stream state field fence epoch seq maxlen device"
+// and nine arguments a frame.
+const (
+	keyArgs   = 2
+	headArgs  = 3 + keyArgs + 6
+	frameArgs = 9
+)
+
+// commands are the append commands, built once: every argument that changes is
+// a pointer into head or slots, so that sending allocates nothing (boxing a
+// value into an interface would). One goroutine owns them.
+type commands struct {
+	fence, prevEpoch, prevSeq uint64
+	slots                     [uplink.MaxBatch]slot
+	args                      [frame.Lanes][]any
+	cmds                      [frame.Lanes][uplink.MaxBatch]*redis.IntCmd // [lane][frames-1]
+}
+
+// slot holds the arguments of one frame.
+type slot struct {
+	epoch, seq uint64
+	n          uint32
+	t0, t1     int64
+	quality    string
+	boot       string
+	encoding   string
+	data       payload
+}
+
+// payload passes bytes to go-redis without boxing them anew.
+type payload struct{ b []byte }
+
+// MarshalBinary implements encoding.BinaryMarshaler; it copies nothing.
+func (p *payload) MarshalBinary() ([]byte, error) { return p.b, nil }
+
+func (c *commands) build(s *Sink) {
+	ctx := context.Background()
+	for l := range frame.Lanes {
+		args := []any{
+			"evalsha", s.script.Hash(), "2", s.keys.stream[l], s.keys.state,
+			s.keys.field[l], &c.fence, &c.prevEpoch, &c.prevSeq, s.o.MaxLen, s.o.Device,
+		}
+		for i := range c.slots {
+			x := &c.slots[i]
+			args = append(args, &x.epoch, &x.seq, &x.n, &x.t0, &x.t1, &x.quality, &x.boot, &x.encoding, &x.data)
+		}
+		c.args[l] = args
+		for i := range c.cmds[l] {
+			n := headArgs + frameArgs*(i+1)
+			c.cmds[l][i] = redis.NewIntCmd(ctx, args[:n:n]...)
+		}
+	}
+}
+
+// fill copies a batch into the arguments and returns its command.
+func (c *commands) fill(b *uplink.Batch) *redis.IntCmd {
+	c.fence, c.prevEpoch, c.prevSeq = b.Fence, b.Prev.Epoch, b.Prev.Seq
+	for i := range b.Items {
+		it, x := &b.Items[i], &c.slots[i]
+		x.epoch, x.seq, x.n = it.ID.Epoch, it.ID.Seq, it.N
+		x.t0, x.t1 = it.T0, it.T1
+		x.quality, x.boot, x.encoding = it.Quality, it.Boot, it.Encoding
+		x.data.b = it.Data
+	}
+	cmd := c.cmds[b.Lane][len(b.Items)-1]
+	cmd.SetErr(nil)
+	return cmd
+}

@@ -1,0 +1,145 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/telhub/telhub/uplink"
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// guarantee is what a Sync waits for.
+type guarantee struct {
+	age     bool // nothing to ask: the caller waits instead
+	aof     bool // WAITAOF 1 0
+	replica bool // WAIT 1
+}
+
+func (g guarantee) durability() uplink.Durability {
+	switch {
+	case g.replica:
+		return uplink.Replica
+	case g.aof:
+		return uplink.AOF
+	case g.age:
+		return uplink.Age
+	}
+	return uplink.Memory
+}
+
+// detect finds the strongest guarantee that the server can give and the
+// options ask for. A server that refuses to tell is taken to write a log.
+func (s *Sink) detect(ctx context.Context, c redis.UniversalClient) guarantee {
+	if s.o.Durability == "memory" {
+		return guarantee{}
+	}
+	node, err := s.node(ctx, c)
+	if err != nil {
+		return guarantee{age: true}
+	}
+	persistence, err := node.Info(ctx, "persistence").Result()
+	if err != nil {
+		return guarantee{age: true}
+	}
+	aof := infoField(persistence, "aof_enabled") == "1"
+	var g guarantee
+	if s.o.Durability != "aof" {
+		replication, _ := node.Info(ctx, "replication").Result()
+		n, _ := strconv.Atoi(infoField(replication, "connected_slaves"))
+		g.replica = n > 0
+	}
+	if aof {
+		g.aof = knowsWaitAOF(ctx, node)
+		g.age = !g.aof && !g.replica
+	}
+	return g
+}
+
+// knowsWaitAOF reports whether the server has WAITAOF (Redis and Valkey 7.2).
+func knowsWaitAOF(ctx context.Context, c *redis.Client) bool {
+	reply, err := c.Do(ctx, "COMMAND", "INFO", "WAITAOF").Slice()
+	return err == nil && len(reply) == 1 && reply[0] != nil
+}
+
+// infoField finds "name:value" in an INFO reply.
+func infoField(info, name string) string {
+	for line := range strings.Lines(info) {
+		if v, ok := strings.CutPrefix(line, name+":"); ok {
+			return strings.TrimSpace(v)
+		}
+	}
+	return ""
+}
+
+// node returns the client of the server that holds the device's shard.
+func (s *Sink) node(ctx context.Context, c redis.UniversalClient) (*redis.Client, error) {
+	switch c := c.(type) {
+	case *redis.Client:
+		return c, nil
+	case *redis.ClusterClient:
+		return c.MasterForKey(ctx, s.keys.state)
+	}
+	return nil, fmt.Errorf("redis: client %T has no nodes", c)
+}
+
+// errClosed: Sync was called while no connection was open.
+var errClosed = errors.New("redis: not connected")
+
+// errNotYet: the server did not confirm in time.
+var errNotYet = errors.New("redis: not durable yet")
+
+// Sync implements uplink.Sink. WAIT and WAITAOF speak of the writes of their
+// own connection, so it first writes: it opens each lane again, which also
+// reads the marks as they are now.
+func (s *Sink) Sync(ctx context.Context, marks *[frame.Lanes]frame.ID) error {
+	s.mu.Lock()
+	client, g, fence := s.syncer, s.level, s.fence
+	s.mu.Unlock()
+	if client == nil {
+		return errClosed
+	}
+	node, err := s.node(ctx, client)
+	if err != nil {
+		return err
+	}
+	conn := node.Conn()
+	defer conn.Close()
+	for i := range marks {
+		m, err := s.open(ctx, conn, frame.Lane(i), fence)
+		if err != nil {
+			return err
+		}
+		if m.ID.Less(marks[i]) {
+			marks[i] = m.ID
+		}
+	}
+	return g.wait(ctx, conn)
+}
+
+// wait blocks until the connection's writes are as durable as g says.
+func (g guarantee) wait(ctx context.Context, conn *redis.Conn) error {
+	if g.aof {
+		n, err := conn.WaitAOF(ctx, 1, 0, waitFor).Result()
+		if err != nil {
+			return err
+		}
+		if len(n) == 0 || n[0] < 1 {
+			return errNotYet
+		}
+	}
+	if g.replica {
+		n, err := conn.Wait(ctx, 1, waitFor).Result()
+		if err != nil {
+			return err
+		}
+		if n < 1 {
+			return errNotYet
+		}
+	}
+	return nil
+}

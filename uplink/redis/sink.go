@@ -1,0 +1,203 @@
+package redis
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/telhub/telhub/uplink"
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+//go:embed append.lua
+var appendScript string
+
+// Sink is a uplink.Sink on Redis Streams. New makes one; it connects in Open.
+type Sink struct {
+	o      Options
+	target target
+	keys   keys
+	script *redis.Script
+
+	appender redis.UniversalClient // owned by the goroutine of Open and Append
+	commands commands
+
+	mu     sync.Mutex            // guards what Open hands to Sync
+	syncer redis.UniversalClient // Sync's connection
+	level  guarantee
+	fence  uint64
+}
+
+var (
+	_ uplink.Sink   = (*Sink)(nil)
+	_ uplink.Prober = (*Sink)(nil)
+)
+
+// keys are the names that the sink uses, fixed by stream and device.
+type keys struct {
+	state  string
+	stream [frame.Lanes]string
+	field  [frame.Lanes]string
+}
+
+// New checks the options and prepares a sink. It connects nothing.
+func New(o Options) (*Sink, error) {
+	t, err := parseURL(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sink{o: o, target: t, script: redis.NewScript(appendScript)}
+	shard := Shard(o.Device, o.Shards)
+	s.keys.state = StateKey(o.Stream, shard)
+	for i := range frame.Lanes {
+		lane := frame.Lane(i).String()
+		s.keys.stream[i] = StreamKey(o.Stream, shard, lane)
+		s.keys.field[i] = o.Device + "|" + lane
+	}
+	s.commands.build(s)
+	return s, nil
+}
+
+// Server names the server without secrets, for people.
+func (s *Sink) Server() string {
+	kind := s.target.kind
+	if kind != "" {
+		kind += " "
+	}
+	return kind + strings.Join(s.target.addrs, ",")
+}
+
+// Open implements uplink.Sink. It makes new connections each time, so that
+// changed secrets, certificates and addresses take effect.
+func (s *Sink) Open(ctx context.Context, fence uint64, marks *[frame.Lanes]uplink.Mark) (uplink.Durability, error) {
+	s.closeClients()
+	s.appender = s.o.client(s.target)
+	for i := range frame.Lanes {
+		m, err := s.open(ctx, s.appender, frame.Lane(i), fence)
+		if err != nil {
+			return 0, err
+		}
+		marks[i] = m
+	}
+	level := s.detect(ctx, s.appender)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.syncer, s.level, s.fence = s.o.client(s.target), level, fence
+	return level.durability(), nil
+}
+
+// evaler is what runs scripts: a client or one of its connections.
+type evaler interface {
+	EvalSha(ctx context.Context, sha1 string, keys []string, args ...any) *redis.Cmd
+	Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd
+}
+
+// open raises a lane's fence and returns its mark as it was.
+func (s *Sink) open(ctx context.Context, c evaler, lane frame.Lane, fence uint64) (uplink.Mark, error) {
+	names := []string{s.keys.stream[lane], s.keys.state}
+	args := []any{s.keys.field[lane], fence, 0, 0, s.o.MaxLen, s.o.Device}
+	text, err := c.EvalSha(ctx, s.script.Hash(), names, args...).Text()
+	if isNoScript(err) {
+		text, err = c.Eval(ctx, appendScript, names, args...).Text()
+	}
+	if err != nil {
+		return uplink.Mark{}, s.classify(err)
+	}
+	m, ok := parseMark(text)
+	if !ok {
+		return m, fmt.Errorf("redis: mark of %s is %q, not fence;epoch;seq", s.keys.field[lane], text)
+	}
+	return m, nil
+}
+
+// Append implements uplink.Sink.
+func (s *Sink) Append(ctx context.Context, b *uplink.Batch) error {
+	cmd := s.commands.fill(b)
+	if err := s.appender.Process(ctx, cmd); err != nil {
+		if isNoScript(err) {
+			err = s.appender.Eval(ctx, appendScript, []string{s.keys.stream[b.Lane], s.keys.state},
+				s.commands.args[b.Lane][:headArgs+frameArgs*len(b.Items)][3+keyArgs:]...).Err()
+		}
+		return s.classify(err)
+	}
+	return nil
+}
+
+// Close closes the connections.
+func (s *Sink) Close() error {
+	s.closeClients()
+	return nil
+}
+
+func (s *Sink) closeClients() {
+	if s.appender != nil {
+		s.appender.Close()
+		s.appender = nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.syncer != nil {
+		s.syncer.Close()
+		s.syncer = nil
+	}
+}
+
+// Reachable implements uplink.Prober by a bare connect.
+func (s *Sink) Reachable(ctx context.Context) bool {
+	for _, addr := range s.target.addrs {
+		d := net.Dialer{Timeout: time.Second}
+		if c, err := d.DialContext(ctx, s.target.network, addr); err == nil {
+			c.Close()
+			return true
+		}
+	}
+	return false
+}
+
+// classify gives the script's and the server's errors their types.
+func (s *Sink) classify(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	word, rest, _ := strings.Cut(text, " ")
+	switch word {
+	case "FENCED", "GAP":
+		m, ok := parseMark(rest)
+		if !ok {
+			break
+		}
+		if word == "GAP" {
+			return &uplink.GapError{Mark: m}
+		}
+		return &uplink.FencedError{Mark: m}
+	case "LOADING":
+		return fmt.Errorf("%w: %w", uplink.ErrLoading, err)
+	}
+	return fmt.Errorf("redis %s: %w", s.Server(), err)
+}
+
+func isNoScript(err error) bool {
+	return err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT")
+}
+
+// parseMark reads "fence;epoch;seq".
+func parseMark(text string) (uplink.Mark, bool) {
+	var v [3]uint64
+	for i := range v {
+		field, rest, more := strings.Cut(text, ";")
+		n, err := strconv.ParseUint(field, 10, 64)
+		if err != nil || more != (i < 2) {
+			return uplink.Mark{}, false
+		}
+		v[i], text = n, rest
+	}
+	return uplink.Mark{Fence: v[0], ID: frame.ID{Epoch: v[1], Seq: v[2]}}, true
+}

@@ -1,0 +1,255 @@
+package uplink
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// op is what the sender is asked to do.
+type op uint8
+
+const (
+	opNone  op = iota
+	opProbe    // can the server be reached?
+	opOpen     // open the lanes
+	opSend     // append frames from memory
+	opGap      // append a gap record
+	opDrain    // append frames from the store
+)
+
+// job is one errand of the sender and its result. Keeper and sender own it by
+// turns: it is the sender's from start until a value arrives on results.
+type job struct {
+	op      op
+	lane    frame.Lane
+	prev    frame.ID // the lane's mark
+	fence   uint64
+	before  uint64 // opDrain: frames of this epoch and later are not wanted; 0: all are
+	frames  [MaxBatch]*frame.Frame
+	n       int // frames in this batch
+	gap     gap
+	started time.Time
+
+	err        error
+	storeFault bool // err came from the store
+	reachable  bool
+	level      Durability
+	marks      [frame.Lanes]Mark
+	last       frame.ID // opDrain: the last frame appended
+	samples    uint64   // opDrain: samples appended
+	gaps       int      // opDrain: gap records appended
+	lost       [len(Causes)]uint64
+	bytes      int
+	exhausted  bool // opDrain: the store has no more of what was asked for
+}
+
+// sender does the network's work: one goroutine, one job at a time. Nothing
+// is allocated between jobs.
+type sender struct {
+	job     job
+	busy    bool // keeper's
+	jobs    chan struct{}
+	results chan struct{}
+
+	o       *Options
+	batch   Batch
+	items   [MaxBatch]Item
+	buf     []byte // rendered payloads of a batch
+	dec     frame.Decoder
+	scratch [MaxBatch]frame.Frame // frames read from the store
+	boot    string                // o.Boot as text
+	dating  frame.Dating          // of the batch
+}
+
+func (s *sender) init(o *Options) {
+	s.o = o
+	s.jobs, s.results = make(chan struct{}, 1), make(chan struct{}, 1)
+	s.buf = make([]byte, 0, max(2*batchBytes, o.SenMLBytes))
+	s.boot = o.Boot.String()
+	s.batch.Items = s.items[:0]
+}
+
+func (s *sender) start() {
+	s.busy = true
+	s.jobs <- struct{}{}
+}
+
+// run is the sender's goroutine. Uplink.Run starts it and ends it by closing
+// jobs; ctx cuts a job short.
+func (s *sender) run(ctx context.Context) {
+	for range s.jobs {
+		s.do(ctx, &s.job)
+		s.results <- struct{}{}
+	}
+}
+
+func (s *sender) do(ctx context.Context, j *job) {
+	switch j.op {
+	case opProbe:
+		if p, ok := s.o.Sink.(Prober); ok {
+			j.reachable = p.Reachable(ctx)
+		}
+	case opOpen:
+		j.level, j.err = s.o.Sink.Open(ctx, j.fence, &j.marks)
+	case opSend:
+		s.begin(j)
+		for _, f := range j.frames[:j.n] {
+			if j.err = s.renderOrDeclare(f, j); j.err != nil {
+				return
+			}
+		}
+		j.err = s.o.Sink.Append(ctx, &s.batch)
+	case opGap:
+		s.sendGap(ctx, j)
+	case opDrain:
+		s.drain(ctx, j)
+	}
+}
+
+// begin empties the batch for a job.
+func (s *sender) begin(j *job) {
+	s.batch.Lane, s.batch.Fence, s.batch.Prev = j.lane, j.fence, j.prev
+	s.batch.Items = s.items[:0]
+	s.buf = s.buf[:0]
+	s.dating = s.o.Dating()
+}
+
+// render appends f to the batch in its wire form. f's payload must stay as it
+// is until the batch was appended.
+func (s *sender) render(f *frame.Frame) error {
+	s.batch.Items = s.batch.Items[:len(s.batch.Items)+1]
+	it := &s.batch.Items[len(s.batch.Items)-1]
+	dating, boot := f.Dating, s.boot
+	if f.Boot == s.o.Boot {
+		if s.dating.Quality >= dating.Quality {
+			dating = s.dating
+		}
+	} else {
+		boot = f.Boot.String()
+	}
+	if dating.Quality == frame.Unset {
+		dating.Offset = 0
+	}
+	*it = Item{
+		ID: f.ID, N: f.N, T0: f.T0 + dating.Offset, T1: f.T1 + dating.Offset,
+		Quality: dating.Quality.String(), Boot: boot,
+	}
+	return s.renderPayload(f, it, dating)
+}
+
+func (s *sender) renderPayload(f *frame.Frame, it *Item, dating frame.Dating) error {
+	start := len(s.buf)
+	switch {
+	case f.Kind == frame.Gap:
+		info, err := frame.ParseGapInfo(f.Payload)
+		if err != nil {
+			return err
+		}
+		if s.buf, err = frame.AppendGapJSON(s.buf, &info, dating.Offset); err != nil {
+			return err
+		}
+		it.Encoding, it.N = "gap", 0
+	case s.o.Encoding == "compact":
+		it.Encoding, it.Data = "compact", f.Payload
+		return nil
+	default:
+		if err := s.dec.Decode(f.Payload, f.N, f.T0); err != nil {
+			return fmt.Errorf("frame %v/%v: %w", f.Lane, f.ID, err)
+		}
+		s.buf = frame.AppendSenML(s.buf, s.o.Device, &s.dec, dating.Offset, dating.Quality != frame.Unset)
+		it.Encoding = "senml"
+	}
+	it.Data = s.buf[start:len(s.buf):len(s.buf)]
+	return nil
+}
+
+// sendGap appends one gap record made on the spot.
+func (s *sender) sendGap(ctx context.Context, j *job) {
+	g := &j.gap
+	info := frame.GapInfo{Cause: g.cause, N: g.n, T0: g.t0, T1: g.t1, T0Known: g.n >= 0}
+	if g.t1 == 0 {
+		info.T1 = s.o.Boottime() / 1e6
+	}
+	f := frame.Frame{Lane: j.lane, ID: g.to, Prev: g.from, Boot: s.o.Boot, Dating: s.o.Dating()}
+	if j.err = info.Seal(&f); j.err != nil {
+		return
+	}
+	s.begin(j)
+	if j.err = s.render(&f); j.err == nil {
+		j.err = s.o.Sink.Append(ctx, &s.batch)
+	}
+}
+
+// drain appends what the store holds after the lane's mark, as much as fits.
+func (s *sender) drain(ctx context.Context, j *job) {
+	s.begin(j)
+	after := j.prev
+	for len(s.batch.Items) < MaxBatch {
+		f := &s.scratch[len(s.batch.Items)]
+		ok, err := s.o.Store.Next(j.lane, after, f)
+		if err != nil {
+			j.err, j.storeFault = err, true
+			return
+		}
+		if !ok || j.before != 0 && f.ID.Epoch >= j.before {
+			j.exhausted = true
+			break
+		}
+		if j.err = s.renderOrDeclare(f, j); j.err != nil {
+			return
+		}
+		after = f.ID
+		if j.bytes >= batchBytes {
+			break
+		}
+	}
+	if j.n = len(s.batch.Items); j.n == 0 {
+		return
+	}
+	if j.err = s.o.Sink.Append(ctx, &s.batch); j.err == nil {
+		j.last = after
+	}
+}
+
+// renderOrDeclare renders a frame and counts it. One that does not decode
+// becomes a gap record in its own place, so that it never blocks its lane.
+func (s *sender) renderOrDeclare(f *frame.Frame, j *job) error {
+	k := len(s.batch.Items)
+	if err := s.render(f); err != nil {
+		s.batch.Items = s.batch.Items[:k]
+		bad := frame.Frame{Lane: f.Lane, ID: f.ID, Prev: f.Prev, Boot: f.Boot, Dating: f.Dating}
+		info := frame.GapInfo{Cause: frame.StoreDamaged, N: int64(f.N), T0: f.T0, T1: f.T1, T0Known: true}
+		if err := info.Seal(&bad); err != nil {
+			return err
+		}
+		if err := s.render(&bad); err != nil {
+			return err
+		}
+		f = &bad
+	}
+	j.bytes += len(s.batch.Items[k].Data)
+	if f.Kind == frame.Data {
+		j.samples += uint64(f.N)
+		return nil
+	}
+	j.gaps++
+	s.countLoss(f, j)
+	return nil
+}
+
+// countLoss counts what a gap record says was damaged in the store; losses of
+// other causes were counted when they happened.
+func (s *sender) countLoss(f *frame.Frame, j *job) {
+	info, err := frame.ParseGapInfo(f.Payload)
+	if err != nil || info.N < 0 || info.Cause != frame.StoreDamaged {
+		return
+	}
+	for i, c := range Causes {
+		if c == info.Cause {
+			j.lost[i] += uint64(info.N)
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package uplink
+
+import (
+	"context"
+	"time"
+
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+const (
+	syncEvery = 500 * time.Millisecond // how often durability is asked for
+	settleAge = 5 * time.Second        // level Age: how old is durable
+	snapshots = 16                     // of accepted marks, level Age
+)
+
+// syncer asks the server how far the lanes are durable: one goroutine, on a
+// connection of its own, because the answer may take as long as an fsync.
+type syncer struct {
+	busy    bool // keeper's
+	jobs    chan struct{}
+	results chan struct{}
+	sink    Sink
+
+	err   error
+	marks [frame.Lanes]frame.ID // what the job is to confirm
+
+	// keeper's:
+	generation, asked uint64 // connection count now and when the job began
+	next              time.Time
+	ring              [snapshots]snapshot
+	oldest, held      int
+}
+
+// snapshot is what was accepted at an instant.
+type snapshot struct {
+	at    time.Time
+	marks [frame.Lanes]frame.ID
+}
+
+func (s *syncer) init(o *Options) {
+	s.jobs, s.results = make(chan struct{}, 1), make(chan struct{}, 1)
+	s.sink = o.Sink
+}
+
+// run is the syncer's goroutine. Uplink.Run starts it and ends it by closing
+// jobs; ctx cuts a wait short.
+func (s *syncer) run(ctx context.Context) {
+	for range s.jobs {
+		s.err = s.sink.Sync(ctx, &s.marks)
+		s.results <- struct{}{}
+	}
+}
+
+// restart forgets what was noted before a reconnect: a mark may have moved back.
+func (s *syncer) restart() {
+	s.generation++
+	s.held, s.next = 0, time.Time{}
+}
+
+// sync starts the next question when there is something to ask.
+func (k *keeper) sync(now time.Time) {
+	s := &k.syncer
+	if k.phase != connected || k.level == Memory || now.Before(s.next) || !k.undurable() {
+		return
+	}
+	s.next = now.Add(syncEvery)
+	if k.level == Age {
+		s.note(now, k)
+		if s.busy || s.held == 0 || now.Sub(s.ring[s.oldest].at) < settleAge {
+			return
+		}
+		s.marks = s.ring[s.oldest].marks
+		s.oldest, s.held = (s.oldest+1)%snapshots, s.held-1
+	} else if s.busy {
+		return
+	} else {
+		for i := range k.lanes {
+			s.marks[i] = k.lanes[i].accepted
+		}
+	}
+	s.asked, s.busy = s.generation, true
+	s.jobs <- struct{}{}
+}
+
+// note remembers what is accepted now; when full, it keeps what it has.
+func (s *syncer) note(now time.Time, k *keeper) {
+	if s.held == snapshots {
+		return
+	}
+	p := &s.ring[(s.oldest+s.held)%snapshots]
+	p.at = now
+	for i := range k.lanes {
+		p.marks[i] = k.lanes[i].accepted
+	}
+	s.held++
+}
+
+func (k *keeper) undurable() bool {
+	for i := range k.lanes {
+		if k.lanes[i].durable.Less(k.lanes[i].accepted) {
+			return true
+		}
+	}
+	return false
+}
+
+// synced takes the syncer's answer.
+func (k *keeper) synced(now time.Time) {
+	s := &k.syncer
+	if s.asked != s.generation || k.phase != connected {
+		return
+	}
+	if s.err != nil {
+		// The appending connection finds out by itself what is wrong with the
+		// server; until then nothing is released.
+		s.next = now.Add(2 * syncEvery)
+		return
+	}
+	for i := range k.lanes {
+		if k.lanes[i].durable.Less(s.marks[i]) {
+			k.settle(&k.lanes[i], s.marks[i])
+		}
+	}
+}

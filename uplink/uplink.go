@@ -1,0 +1,110 @@
+package uplink
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// Options configure an Uplink. Store may be nil: frames then stay in memory.
+// All other fields are required unless they say otherwise.
+type Options struct {
+	Device   string
+	Boot     frame.BootID
+	Epoch    uint64 // of this run; from the store, or 1 without one
+	Encoding string // "senml" or "compact"
+
+	Flush        time.Duration // a live frame's greatest age
+	Frame        int           // a live frame's most samples
+	LargeFrame   int           // most samples of a frame that goes to the store
+	MaxLoss      time.Duration // what a power cut may cost while spooling
+	BackfillRate int64         // bytes/s of backlog; 0: four fifths of what live leaves
+	SenMLBytes   int           // what the largest frame can take as SenML
+
+	Breaker BreakerOptions
+	Store   Store
+	Sink    Sink
+	Pool    *frame.Pool
+	Frames  int // frames in Pool
+
+	Boottime func() int64        // CLOCK_BOOTTIME, nanoseconds
+	Dating   func() frame.Dating // what is known of wall time now
+	Seed     uint64              // of the breaker's jitter
+
+	// Event is told what happens, from the keeper's goroutine; it must not
+	// block. May be nil.
+	Event func(Event)
+	// Delivered is told how long the oldest sample of an accepted frame took
+	// from its stamp, in seconds. May be nil.
+	Delivered func(seconds float64)
+}
+
+// stopSend is how long Run goes on sending after its context has ended.
+const stopSend = 2 * time.Second
+
+// Uplink carries frames to Redis. Create it with New, feed it with Submit,
+// and let one goroutine call Run.
+type Uplink struct {
+	opts Options
+	in   chan *frame.Frame // room for every frame of the pool, so that Submit never waits
+	down atomic.Bool       // frames go to the store: Shape asks for large ones
+
+	mu     sync.Mutex // guards status
+	status Status
+
+	keeper keeper
+}
+
+// New returns an uplink that has not connected yet.
+func New(o Options) *Uplink {
+	if o.Event == nil {
+		o.Event = func(Event) {}
+	}
+	if o.Delivered == nil {
+		o.Delivered = func(float64) {}
+	}
+	u := &Uplink{opts: o, in: make(chan *frame.Frame, o.Frames+1)}
+	rng := rand.New(rand.NewPCG(o.Seed, uint64(len(o.Device))+0x9E3779B97F4A7C15))
+	u.keeper = newKeeper(u, NewBreaker(o.Breaker, rng))
+	return u
+}
+
+// Submit hands over a sealed frame of the pool, samples or gap. It never blocks.
+// Safe for concurrent use until Run's context ends.
+func (u *Uplink) Submit(f *frame.Frame) { u.in <- f }
+
+// Shape says how large frames should be now: small and prompt while they go
+// live, large while they go to the store, where each commit has its price.
+func (u *Uplink) Shape() (samples int, age time.Duration) {
+	if u.down.Load() {
+		return u.opts.LargeFrame, u.opts.MaxLoss * 2 / 5
+	}
+	return u.opts.Frame, u.opts.Flush
+}
+
+// Run is the keeper's goroutine. It starts the sender, the committer and the
+// syncer and ends them. When ctx ends, which the caller lets happen after its
+// last Submit, Run sends what is left for at most two seconds, puts what Redis
+// does not hold durably into the store, commits, and returns.
+func (u *Uplink) Run(ctx context.Context) {
+	// The I/O goroutines outlive ctx: the keeper ends them.
+	ioCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	k := &u.keeper
+	wg.Go(func() { k.sender.run(ioCtx) })
+	wg.Go(func() { k.committer.run() })
+	wg.Go(func() { k.syncer.run(ioCtx) })
+
+	k.loop(ctx)
+
+	cancel()
+	close(k.sender.jobs)
+	close(k.committer.jobs)
+	close(k.syncer.jobs)
+	wg.Wait()
+	k.publish()
+}
