@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -51,6 +52,9 @@ type Clock struct {
 	adjtimex func(*unix.Timex) (int, error)
 	now      func() time.Time
 	boottime func() int64
+
+	mu    sync.Mutex // guards timex
+	timex unix.Timex // here because a local one would be allocated at each call
 }
 
 // New returns a clock that trusts no date before notBefore.
@@ -66,16 +70,18 @@ const (
 
 // Dating returns what is known of wall time now. The kernel's synchronisation
 // flag gives NTP; without it a date that is not before NotBefore is Holdover;
-// otherwise none is known. It allocates nothing.
+// otherwise none is known. It allocates nothing and is safe for concurrent use.
 func (c *Clock) Dating() frame.Dating {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	now := c.now()
 	d := frame.Dating{Offset: now.UnixMilli() - c.boottime()/1e6}
-	var t unix.Timex
-	state, err := c.adjtimex(&t)
+	c.timex = unix.Timex{}
+	state, err := c.adjtimex(&c.timex)
 	switch {
 	case now.Before(c.NotBefore):
 		return frame.Dating{}
-	case err == nil && state != timeError && t.Status&staUnsync == 0:
+	case err == nil && state != timeError && c.timex.Status&staUnsync == 0:
 		d.Quality = frame.NTP
 	default:
 		d.Quality = frame.Holdover
