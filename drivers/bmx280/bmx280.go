@@ -35,7 +35,7 @@ type Dev struct {
 	state state
 	late  int // waits beyond d.wait in this measurement
 
-	faults   faults
+	fault    fault
 	verdicts verdicts
 	w        [8]byte // scratch of the bus: here, so that it does not escape per call
 	r        [lenCalibration]byte
@@ -64,7 +64,7 @@ func New(bus i2c.Bus, opts Opts) (*Dev, error) {
 	if opts.Humidity > 0 {
 		d.iH = d.output("humidity", "%RH", 1.0/1024)
 	}
-	d.faults.init(d.String())
+	d.fault.dev = d.String()
 	d.verdicts.init(d.String())
 	return d, nil
 }
@@ -225,9 +225,9 @@ func (d *Dev) identify() error {
 	id := d.r[0]
 	switch {
 	case d.opts.Chip == BME280 && id != idBME280:
-		return d.faults.wrap(opIdentity, notBME280(id))
+		return d.wrap(opIdentity, notBME280(id))
 	case d.opts.Chip == BMP280 && (id < idBMP280Sample1 || id > idBMP280):
-		return d.faults.wrap(opIdentity, notBMP280(id))
+		return d.wrap(opIdentity, notBMP280(id))
 	}
 	return nil
 }
@@ -304,7 +304,7 @@ func (d *Dev) configure() error {
 func (d *Dev) read(o op, reg byte, r []byte) error {
 	d.w[0] = reg
 	if err := d.bus.Tx(d.opts.Addr, d.w[:1], r); err != nil {
-		return d.faults.wrap(o, err)
+		return d.wrap(o, err)
 	}
 	return nil
 }
@@ -313,7 +313,7 @@ func (d *Dev) read(o op, reg byte, r []byte) error {
 func (d *Dev) write(o op, reg, value byte) error {
 	d.w[0], d.w[1] = reg, value
 	if err := d.bus.Tx(d.opts.Addr, d.w[:2], nil); err != nil {
-		return d.faults.wrap(o, err)
+		return d.wrap(o, err)
 	}
 	return nil
 }

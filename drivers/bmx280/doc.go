@@ -6,8 +6,8 @@
 // BST-BMP280-DS001 revision 1.14.
 //
 // A Dev belongs to the goroutine that owns its bus, needs no lock and, after
-// New, allocates nothing: scratch buffers and errors live in the struct.
-// Errors returned stay valid for ever and wrap what the bus returned.
+// New, allocates nothing: scratch buffers and errors live in the struct. An
+// error wraps what the bus returned and is valid until the next call.
 //
 // # Which formula feeds the reading
 //

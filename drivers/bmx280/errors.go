@@ -1,9 +1,7 @@
 package bmx280
 
 import (
-	"errors"
 	"fmt"
-	"reflect"
 
 	"github.com/telhub/telhub/drivers"
 )
@@ -27,8 +25,8 @@ func (o op) String() string {
 		"start measurement", "read status", "read data"}[o]
 }
 
-// fault is one way to fail. It never changes once returned, so a caller may
-// keep it and print it from another goroutine.
+// fault is a bus error with the device's name and the step. A Dev has one and
+// uses it again, as the bus does with the error that it wraps.
 type fault struct {
 	dev   string
 	op    op
@@ -38,59 +36,10 @@ type fault struct {
 func (f *fault) Error() string { return f.dev + ": " + f.op.String() + ": " + f.cause.Error() }
 func (f *fault) Unwrap() error { return f.cause }
 
-// maxFaults bounds the distinct (step, cause) pairs that a Dev remembers.
-const maxFaults = 32
-
-// faults hands out wrapped bus errors without allocating: a pair seen before
-// gives the same error again, a new one takes the next free slot, and when all
-// are taken the cause is reduced to the drivers sentinel that it wraps.
-type faults struct {
-	slots [maxFaults]fault
-	used  int
-	plain [numOps][len(sentinels)]fault
-}
-
-// sentinels is what a cause can be reduced to; the first is for the rest.
-var sentinels = [...]error{drivers.ErrBus, drivers.ErrNACK, drivers.ErrTimeout, drivers.ErrShort,
-	drivers.ErrCRC, drivers.ErrIdentity, drivers.ErrNotReady, drivers.ErrUnplugged, drivers.ErrBusy}
-
-func (f *faults) init(dev string) {
-	for i := range f.slots {
-		f.slots[i].dev = dev
-	}
-	for o := range f.plain {
-		for i, s := range sentinels {
-			f.plain[o][i] = fault{dev, op(o), s}
-		}
-	}
-}
-
 // wrap gives cause the device's name and the step.
-func (f *faults) wrap(o op, cause error) error {
-	if !reflect.TypeOf(cause).Comparable() {
-		return f.reduce(o, cause)
-	}
-	for i := range f.used {
-		if s := &f.slots[i]; s.op == o && s.cause == cause {
-			return s
-		}
-	}
-	if f.used == maxFaults {
-		return f.reduce(o, cause)
-	}
-	s := &f.slots[f.used]
-	f.used++
-	s.op, s.cause = o, cause
-	return s
-}
-
-func (f *faults) reduce(o op, cause error) error {
-	for i, s := range sentinels {
-		if errors.Is(cause, s) {
-			return &f.plain[o][i]
-		}
-	}
-	return &f.plain[o][0]
+func (d *Dev) wrap(o op, cause error) error {
+	d.fault.op, d.fault.cause = o, cause
+	return &d.fault
 }
 
 // verdicts are the errors that do not come from the bus, built once by New.

@@ -64,7 +64,7 @@ func (c *INA219) Tx(now time.Time, w, r []byte) bool {
 // measures tells which inputs the mode converts, table 6.
 func (c *INA219) measures() (shunt, bus bool) {
 	mode := c.config & 7
-	return mode&1 != 0, mode&2 != 0 && mode != 4
+	return mode&1 != 0, mode&2 != 0
 }
 
 // inaTime is the time of one input for SADC or BADC, table 5.
