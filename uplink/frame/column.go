@@ -1,0 +1,189 @@
+package frame
+
+// A column is a run of integers: the stamps of a group's rows or the scaled
+// values of a channel. It is differenced, freed of its mean, predicted from
+// its own past, and what the prediction misses is coded (docs/wire.md,
+// "Columns"). All arithmetic is modulo 2^64, so any integer survives.
+
+const (
+	maxDiff  = 2  // differences taken at most
+	maxTaps  = 16 // past values that a prediction looks at
+	minPlain = 3  // shorter columns carry no predictor
+	calm     = 3  // classes of the last residual that select a model
+)
+
+// predictor is how a column is predicted; the zero value with diff 1 stands
+// for "as the one before".
+type predictor struct {
+	diff  int   // how often differences are taken
+	mean  int64 // subtracted after that
+	taps  int   // how many past values are weighed
+	shift int   // binary places of the weights
+	coef  [maxTaps]int64
+}
+
+// plain is the predictor of columns too short to carry one.
+var plain = predictor{diff: 1}
+
+// columnModel holds the probabilities of one sort of column.
+type columnModel struct {
+	first numModel       // the first value
+	mean  numModel       // mean and initial slope
+	coef  numModel       // weights
+	resid [calm]numModel // residuals, by the size of the one before
+	diff  [4]prob        // two bits
+	taps  [2 * 16]prob   // five bits
+	shift [maxTaps]prob  // four bits
+}
+
+// soften prepares the model for a further column.
+func (m *columnModel) soften() {
+	for i := range m.resid {
+		m.resid[i].soften()
+	}
+}
+
+// history is what a prediction has seen of its column.
+type history struct {
+	y  [maxTaps]int64 // differenced values without mean, the newest first
+	x1 int64          // the last value
+	x2 int64          // the one before
+}
+
+// predict returns what predictor p expects next.
+func (h *history) predict(p *predictor) int64 {
+	if p.taps == 0 {
+		return 0
+	}
+	sum := int64(1) << p.shift >> 1
+	for j := range p.taps {
+		sum += p.coef[j] * h.y[j]
+	}
+	return sum >> p.shift
+}
+
+// base returns the part of value i that differencing and mean foresee.
+func (h *history) base(p *predictor) int64 {
+	switch p.diff {
+	case 0:
+		return p.mean
+	case 1:
+		return h.x1 + p.mean
+	}
+	return 2*h.x1 - h.x2 + p.mean
+}
+
+// push remembers value x, of which base did not foresee y.
+func (h *history) push(p *predictor, x, y int64) {
+	h.x2, h.x1 = h.x1, x
+	if p.taps > 0 {
+		copy(h.y[1:p.taps], h.y[:p.taps-1])
+		h.y[0] = y
+	}
+}
+
+// context selects the residual model after residual r.
+func context(r int64) int {
+	if r < 0 {
+		r = -r
+	}
+	switch {
+	case r == 0:
+		return 0
+	case r < 4:
+		return 1
+	}
+	return 2
+}
+
+// column codes x by predictor p.
+func (e *rangeEnc) column(m *columnModel, p *predictor, x []int64) {
+	m.soften()
+	if len(x) < minPlain {
+		p = &plain
+	} else {
+		e.predictor(m, p)
+	}
+	var h history
+	ctx := 0
+	for i, v := range x {
+		switch {
+		case i == 0 && p.diff > 0:
+			e.signed(&m.first, v)
+			h.x1 = v
+			continue
+		case i == 1 && p.diff > 1:
+			e.signed(&m.mean, v-h.x1)
+			h.x2, h.x1 = h.x1, v
+			continue
+		}
+		y := v - h.base(p)
+		r := y - h.predict(p)
+		e.signed(&m.resid[ctx], r)
+		h.push(p, v, y)
+		ctx = context(r)
+	}
+}
+
+// column reads len(x) values.
+func (d *rangeDec) column(m *columnModel, x []int64) {
+	m.soften()
+	p := plain
+	if len(x) >= minPlain {
+		d.predictor(m, &p)
+	}
+	var h history
+	ctx := 0
+	for i := range x {
+		switch {
+		case i == 0 && p.diff > 0:
+			x[i] = d.signed(&m.first)
+			h.x1 = x[i]
+			continue
+		case i == 1 && p.diff > 1:
+			x[i] = h.x1 + d.signed(&m.mean)
+			h.x2, h.x1 = h.x1, x[i]
+			continue
+		}
+		r := d.signed(&m.resid[ctx])
+		y := r + h.predict(&p)
+		x[i] = y + h.base(&p)
+		h.push(&p, x[i], y)
+		ctx = context(r)
+	}
+}
+
+// predictor codes p itself.
+func (e *rangeEnc) predictor(m *columnModel, p *predictor) {
+	e.tree(m.diff[:], 2, uint32(p.diff))
+	if p.diff == 0 {
+		e.signed(&m.first, p.mean)
+	} else {
+		e.signed(&m.mean, p.mean)
+	}
+	e.tree(m.taps[:], 5, uint32(p.taps))
+	if p.taps == 0 {
+		return
+	}
+	e.tree(m.shift[:], 4, uint32(p.shift))
+	for j := range p.taps {
+		e.signed(&m.coef, p.coef[j])
+	}
+}
+
+func (d *rangeDec) predictor(m *columnModel, p *predictor) {
+	*p = predictor{diff: min(int(d.tree(m.diff[:], 2)), maxDiff)}
+	if p.diff == 0 {
+		p.mean = d.signed(&m.first)
+	} else {
+		p.mean = d.signed(&m.mean)
+	}
+	p.taps = min(int(d.tree(m.taps[:], 5)), maxTaps)
+	if p.taps == 0 {
+		return
+	}
+	p.shift = int(d.tree(m.shift[:], 4))
+	for j := range p.taps {
+		p.coef[j] = d.signed(&m.coef)
+	}
+}

@@ -1,0 +1,130 @@
+package frame
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/telhub/telhub/drivers"
+)
+
+// newFrame returns a frame that can hold n samples of s.
+func newFrame(s *Schema, n int) *Frame {
+	return &Frame{Payload: make([]byte, 0, MaxPayload(s, n))}
+}
+
+// decodedOrder sorts samples as docs/wire.md says they come back: groups in
+// order of first appearance, each in its own order. Groups here have at most
+// 64 channels.
+func decodedOrder(s *Schema, samples []drivers.Sample) []drivers.Sample {
+	rank := map[uint16]int{}
+	for i := range samples {
+		g := s.GroupOf(&samples[i])
+		if _, ok := rank[g]; !ok {
+			rank[g] = len(rank)
+		}
+	}
+	out := slices.Clone(samples)
+	slices.SortStableFunc(out, func(a, b drivers.Sample) int { return rank[s.GroupOf(&a)] - rank[s.GroupOf(&b)] })
+	return out
+}
+
+// checkRoundTrip encodes and decodes samples and compares every bit.
+func checkRoundTrip(t *testing.T, s *Schema, samples []drivers.Sample) *Frame {
+	t.Helper()
+	f := newFrame(s, len(samples))
+	if err := NewEncoder(s, max(1, len(samples))).Encode(f, samples); err != nil {
+		t.Fatalf("Encode: %v", err)
+	}
+	checkDecodes(t, s, samples, f)
+	return f
+}
+
+func checkDecodes(t *testing.T, s *Schema, samples []drivers.Sample, f *Frame) {
+	t.Helper()
+	var d Decoder
+	if err := d.Decode(f.Payload, f.N, f.T0); err != nil {
+		t.Fatalf("Decode: %v", err)
+	}
+	want := decodedOrder(s, samples)
+	if d.Len() != len(want) {
+		t.Fatalf("decoded %d samples, want %d", d.Len(), len(want))
+	}
+	for i, w := range want {
+		got, ch := d.At(i), s.Channels[w.Channel]
+		if string(got.Name) != ch.Name || string(got.Unit) != ch.Unit || got.Stamp != millis(w.Stamp) || got.Kind != w.Kind {
+			t.Fatalf("sample %d: got %s %s %d kind %d, want %+v of %+v", i, got.Name, got.Unit, got.Stamp, got.Kind, w, ch)
+		}
+		if w.Kind == drivers.KindStatus && got.Quality != w.Quality {
+			t.Fatalf("sample %d: got quality %v, want %v", i, got.Quality, w.Quality)
+		}
+		if w.Kind == drivers.KindValue && math.Float64bits(got.Value) != math.Float64bits(w.Value) {
+			t.Fatalf("sample %d: got %v, want %v", i, got.Value, w.Value)
+		}
+	}
+}
+
+// greenhouse is a schema of two sensors and a counter.
+func greenhouse() *Schema {
+	return &Schema{Channels: []Channel{
+		{Name: "greenhouse/temperature", Unit: "Cel", Resolution: 0.01, Group: 0},
+		{Name: "greenhouse/humidity", Unit: "%RH", Resolution: 0.01, Group: 0},
+		{Name: "greenhouse/pressure", Unit: "Pa", Resolution: 1, Group: 0},
+		{Name: "meter/import_energy", Unit: "kWh", Resolution: 0.001, Group: 1},
+		{Name: "meter/active_power", Unit: "W", Group: 1},
+		{Name: "tank/höhe \"x\"", Unit: "furlong", Group: 2},
+	}}
+}
+
+func TestRoundTripEveryKindOfFloat(t *testing.T) {
+	s := greenhouse()
+	odd := []float64{0, math.Copysign(0, -1), 1, -1, 0.1, -0.1, 0.1 + 0.2, 21.53, 1.0 / 3, math.Pi,
+		math.SmallestNonzeroFloat64, -math.SmallestNonzeroFloat64, 2.2250738585072014e-308,
+		math.MaxFloat64, -math.MaxFloat64, 1 << 53, 1<<53 + 2, -(1 << 53), 1e15, 1e22, 1e23, 123456789.123456789,
+		float64(float32(21.53)), math.MaxInt64, math.MinInt64, 0.0625, 1e-9, 1e-10}
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, n := range []int{1, 2, 3, 7, 8, 40, 300} {
+		var samples []drivers.Sample
+		for i := range n {
+			v := odd[rng.IntN(len(odd))]
+			if i%3 == 0 {
+				for v = math.NaN(); v-v != 0; {
+					v = math.Float64frombits(rng.Uint64())
+				}
+			}
+			samples = append(samples, drivers.Sample{Stamp: rng.Int64() - rng.Int64(), Value: v, Channel: uint16(rng.IntN(6))})
+		}
+		checkRoundTrip(t, s, samples)
+	}
+}
+
+func TestRoundTripColumnsOfOneScale(t *testing.T) {
+	columns := map[string]func(i int) float64{
+		"constant":       func(i int) float64 { return 21.5 },
+		"decimal":        func(i int) float64 { return float64(i*7%100) / 100 },
+		"thirds":         func(i int) float64 { return float64(i) / 3 },
+		"steps":          func(i int) float64 { return float64(i) * 0.1 },
+		"sixteenths":     func(i int) float64 { return float64(i%50) * 0.0625 },
+		"float32":        func(i int) float64 { return float64(float32(math.Sin(float64(i) / 9))) },
+		"float64":        func(i int) float64 { return math.Sin(float64(i) / 9) },
+		"one negative 0": func(i int) float64 { return math.Copysign(float64(i%5)/10, float64(i%40)-0.5) },
+		"minutes":        func(i int) float64 { return float64(28800000+i) / 600000 },
+		"denormal":       func(i int) float64 { return float64(i) * math.SmallestNonzeroFloat64 },
+		"huge":           func(i int) float64 { return float64(i) * 1e300 },
+	}
+	resolution := map[string]float64{"thirds": 1.0 / 3, "steps": 0.1, "minutes": 1.0 / 600000}
+	for name, f := range columns {
+		t.Run(name, func(t *testing.T) {
+			s := &Schema{Channels: []Channel{{Name: "a/b", Resolution: resolution[name]}}}
+			for _, n := range []int{1, 5, 100, 1000} {
+				samples := make([]drivers.Sample, n)
+				for i := range samples {
+					samples[i] = drivers.Sample{Stamp: int64(i) * 1e9, Value: f(i)}
+				}
+				fr := checkRoundTrip(t, s, samples)
+				t.Logf("%d samples: %d bytes", n, len(fr.Payload))
+			}
+		})
+	}
+}
