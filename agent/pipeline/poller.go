@@ -1,0 +1,256 @@
+package pipeline
+
+import (
+	"errors"
+	"time"
+
+	"github.com/telhub/telhub/drivers"
+)
+
+const (
+	retries = 2 // at once, after a transient error of a healthy sensor
+
+	// A dead sensor is asked again after every, 2·every, … up to the smaller
+	// of these, but never more often than every.
+	backoffPeriods = 8
+	backoffLimit   = time.Minute
+
+	// A failed attempt that took long is followed by at least so many times
+	// its duration of peace, so that dead devices cost a bus at most 6 % of
+	// its time.
+	peace = 16
+
+	// A measurement that converts for longer than this, and longer than its
+	// period, never ends.
+	convertLimit = int64(30 * time.Second)
+
+	// A device that says "no new value yet" is asked again after a fraction
+	// of its period between these.
+	notReadyMin, notReadyMax = 10 * time.Millisecond, time.Second
+
+	stalePeriods = 3
+)
+
+// poller is a polled sensor and where it stands. It belongs to its bus.
+//
+// Its readings lie on a grid: origin + k·every. slot is the instant being
+// served or the next to serve; due is when the bus looks at it again, which
+// differs while it converts or backs off.
+type poller struct {
+	source
+	sensor drivers.Sensor
+	every  int64 // ns
+	origin int64 // boottime ns
+
+	slot, due int64
+	phase     int64     // of the first slot after Start
+	begun     int64     // when the service of this slot began; 0 = not yet
+	from      int64     // when the measurement under way began; 0 = not yet
+	ready     bool      // initialised since the last failure
+	tries     int       // immediate retries spent on this slot
+	failures  int       // attempts failed in a row
+	kind      ErrorKind // of the last failure
+	backoff   backoff
+
+	readDuration, lateness Observer
+}
+
+func newPoller(in *intake, bus string, plan *Polled, phase time.Duration) *poller {
+	every := plan.Every
+	s := &poller{
+		sensor: plan.Sensor,
+		every:  int64(every),
+		phase:  int64(phase),
+		backoff: backoff{
+			base:  every,
+			limit: max(every, min(backoffPeriods*every, backoffLimit)),
+		},
+		readDuration: plan.ReadDuration,
+		lateness:     plan.Lateness,
+	}
+	s.source.init(in, plan.Name, plan.Use, bus, plan.Channels)
+	s.stale = stalePeriods * s.every
+	return s
+}
+
+// start lays the grid.
+func (s *poller) start(now int64) {
+	s.source.start(now)
+	s.origin = now + s.phase
+	s.slot, s.due = s.origin, s.origin
+}
+
+// outcome is what serving a sensor means to its bus.
+type outcome uint8
+
+const (
+	pending outcome = iota // converting or not ready: nothing new is known
+	answered
+	failed
+)
+
+// serve begins or resumes a measurement. The caller is the bus owner and has
+// waited for due.
+func (s *poller) serve() outcome {
+	start := s.in.now()
+	if s.begun == 0 {
+		s.begin(start)
+	}
+	if s.from == 0 {
+		s.from = start
+	}
+	wait, err := s.ask(start)
+	now := s.in.now()
+	switch {
+	case err == nil && wait > 0 && now-s.from > max(s.every, convertLimit):
+		s.failed(drivers.ErrTimeout, now)
+		return s.fail(drivers.ErrTimeout, start, now)
+	case err == nil && wait > 0:
+		s.due = now + int64(wait)
+		return pending
+	case err == nil:
+		s.done(now)
+		return answered
+	case s.ready && errors.Is(err, drivers.ErrNotReady):
+		return s.notReady(now)
+	case s.ready && errors.Is(err, drivers.ErrInvalid):
+		s.invalid(now)
+		return answered
+	}
+	return s.fail(err, start, now)
+}
+
+// begin opens the measurement of a slot. Slots that have passed entirely are
+// skipped and counted.
+func (s *poller) begin(now int64) {
+	late := max(now-s.slot, 0)
+	if s.lateness != nil {
+		s.lateness.Observe(float64(late) / 1e9)
+	}
+	if late > s.count.lateMax.Load() {
+		s.count.lateMax.Store(late)
+	}
+	step := s.step()
+	if n := late / step; n > 0 {
+		s.count.skipped.Add(uint64(n))
+		s.slot += n * step
+	}
+	s.begun = now
+	s.tries = 0
+	s.reading.Reset()
+}
+
+// step is the period in force: every, stretched under back-pressure.
+func (s *poller) step() int64 { return s.every * s.in.pressure.factor.Load() }
+
+// ask calls the driver, again at once where that may help.
+func (s *poller) ask(now int64) (wait time.Duration, err error) {
+	for {
+		wait, err = s.call(now)
+		if err == nil || s.ready && errors.Is(err, drivers.ErrNotReady) {
+			return wait, err
+		}
+		now = s.in.now()
+		kind := s.failed(err, now)
+		if !kind.transient() || s.failures > 0 || s.tries == retries {
+			return 0, err
+		}
+		s.tries++
+		s.from = now
+		s.reading.Reset()
+	}
+}
+
+// call makes one call of the driver, Init before it where that is due. Others
+// can see for how long it has lasted.
+func (s *poller) call(now int64) (wait time.Duration, err error) {
+	s.count.inCall.Store(now)
+	defer s.count.inCall.Store(0)
+	if !s.ready {
+		if s.judged {
+			s.count.inits.Add(1)
+		}
+		if err := s.sensor.Init(); err != nil {
+			return 0, err
+		}
+		s.ready = true
+	}
+	return s.sensor.Read(&s.reading)
+}
+
+// done ends a measurement that succeeded. Without a stamp of the driver's the
+// reading is dated to the middle of the transaction.
+func (s *poller) done(now int64) {
+	if s.readDuration != nil {
+		s.readDuration.Observe(float64(now-s.from) / 1e9)
+	}
+	s.publish(s.from+(now-s.from)/2, now)
+	s.answer(now)
+}
+
+// invalid ends a measurement whose answer was the device's mark for "not
+// measured": it is alive, its values are not.
+func (s *poller) invalid(now int64) {
+	for i := range s.outputs {
+		s.reading.SetBad(s.outputs[i].index)
+	}
+	s.publish(now, now)
+	s.answer(now)
+}
+
+func (s *poller) answer(now int64) {
+	s.failures = 0
+	s.backoff.reset()
+	s.setUp(true, nil)
+	s.rest(now)
+}
+
+// notReady asks again soon, but leaves the slot when the next one is near.
+func (s *poller) notReady(now int64) outcome {
+	s.reading.Reset()
+	s.from = 0
+	pause := min(max(s.every/8, int64(notReadyMin)), int64(notReadyMax))
+	if now+pause < s.next() {
+		s.due = now + pause
+		return pending
+	}
+	s.rest(now)
+	return pending
+}
+
+// rest waits for the next slot.
+func (s *poller) rest(now int64) {
+	s.begun, s.from = 0, 0
+	s.slot = s.next()
+	s.due = s.slot
+	s.stale = stalePeriods * s.step()
+	s.checkStale(now)
+}
+
+// next is the slot after this one, on the grid again after a back-off.
+func (s *poller) next() int64 {
+	return s.origin + (s.slot+s.step()-s.origin)/s.every*s.every
+}
+
+// fail ends an attempt that failed for good: status, back-off, Init before
+// the next one. start is when the driver was called.
+func (s *poller) fail(err error, start, now int64) outcome {
+	s.failures++
+	s.kind = classify(err)
+	s.halt()
+	s.setUp(false, err)
+	s.all(s.kind.quality(), now)
+	wait := max(int64(s.backoff.next()), min(peace*(now-start), max(s.every, int64(backoffLimit))))
+	s.slot = now + wait
+	s.due = s.slot
+	return failed
+}
+
+// halt drops the measurement under way; the device starts from Init.
+func (s *poller) halt() {
+	s.begun, s.from = 0, 0
+	s.ready = false
+}
+
+// soon lets the sensor be asked at now instead of waiting for its slot.
+func (s *poller) soon(now int64) { s.slot, s.due = now, now }

@@ -1,0 +1,161 @@
+package pipeline
+
+import (
+	"sync/atomic"
+
+	"github.com/telhub/telhub/drivers"
+)
+
+// unknown is the status of a channel of which nothing was heard yet. A first
+// value makes it OK silently: a value says so itself.
+const unknown drivers.Quality = 255
+
+// source is what polled sensors and streams have in common: the way from a
+// Reading to samples in the ring. It belongs to the goroutine that owns the
+// sensor; only its counters are read by others.
+type source struct {
+	name, use, bus string
+
+	in       *intake
+	outputs  []output
+	stale    int64           // ns of silence after which a channel is stale
+	reading  drivers.Reading // being filled by the driver
+	batch    []drivers.Sample
+	lastKind ErrorKind // of the text kept in count.text
+	judged   bool      // count.up says something
+
+	count counters
+}
+
+// output is the state of one output that is sent.
+type output struct {
+	index   int // in the driver's Outputs
+	channel uint16
+	status  drivers.Quality
+	heard   int64 // boottime ns of the last value or verdict
+}
+
+// counters are a source's statistics, written by its owner, read by anybody.
+type counters struct {
+	samples  atomic.Uint64
+	readings atomic.Uint64
+	errors   [ErrorKinds]atomic.Uint64
+	skipped  atomic.Uint64
+	inits    atomic.Uint64 // initialisations after the first
+	reopens  atomic.Uint64
+	good     atomic.Uint64 // well-formed units of a stream
+	corrupt  atomic.Uint64
+	lateMax  atomic.Int64 // ns
+	lastOK   atomic.Int64 // boottime ns
+	inCall   atomic.Int64 // boottime ns when the driver call under way began; 0 = none
+	up       atomic.Bool
+	text     errorText
+}
+
+func (s *source) init(in *intake, name, use, bus string, channels []int) {
+	s.in, s.name, s.use, s.bus = in, name, use, bus
+	for i, ch := range channels {
+		if ch >= 0 {
+			s.outputs = append(s.outputs, output{index: i, channel: uint16(ch), status: unknown})
+		}
+	}
+	// Each output can add a status and a value to one batch.
+	s.batch = make([]drivers.Sample, 0, 2*len(s.outputs))
+}
+
+// start lets the silence of every channel begin now.
+func (s *source) start(now int64) {
+	for i := range s.outputs {
+		s.outputs[i].heard = now
+	}
+}
+
+// publish turns the reading into samples and hands them to the ring.
+func (s *source) publish(stamp, now int64) {
+	if s.reading.Stamp != 0 {
+		stamp = s.reading.Stamp
+	}
+	for i := range s.outputs {
+		o := &s.outputs[i]
+		switch {
+		case s.reading.Has(o.index):
+			s.become(o, drivers.OK, stamp)
+			o.heard = now
+			s.batch = append(s.batch, drivers.Sample{
+				Stamp: stamp, Value: s.reading.Values[o.index], Channel: o.channel,
+			})
+		case s.reading.IsBad(o.index):
+			s.become(o, drivers.Bad, stamp)
+			o.heard = now
+		}
+	}
+	s.count.readings.Add(1)
+	s.count.lastOK.Store(now)
+	s.flush(now)
+}
+
+// become appends a status sample to the batch if the status changes.
+func (s *source) become(o *output, q drivers.Quality, stamp int64) {
+	was := o.status
+	o.status = q
+	if was == q || was == unknown && q == drivers.OK {
+		return
+	}
+	s.batch = append(s.batch, drivers.Sample{
+		Stamp: stamp, Channel: o.channel, Quality: q, Kind: drivers.KindStatus,
+	})
+}
+
+// all gives every channel the status q.
+func (s *source) all(q drivers.Quality, now int64) {
+	for i := range s.outputs {
+		s.become(&s.outputs[i], q, now)
+	}
+	s.flush(now)
+}
+
+// checkStale marks the channels that have been silent for too long. A lost
+// channel stays lost: that says more.
+func (s *source) checkStale(now int64) {
+	for i := range s.outputs {
+		o := &s.outputs[i]
+		if o.status != drivers.Lost && now-o.heard >= s.stale {
+			s.become(o, drivers.Stale, now)
+		}
+	}
+	s.flush(now)
+}
+
+func (s *source) flush(now int64) {
+	if len(s.batch) == 0 {
+		return
+	}
+	s.count.samples.Add(uint64(len(s.batch)))
+	s.in.push(s.batch, now)
+	s.batch = s.batch[:0]
+}
+
+// failed counts an error and keeps its text if it says something new.
+func (s *source) failed(err error, now int64) ErrorKind {
+	kind := classify(err)
+	first := s.count.errors[kind].Add(1) == 1
+	if first || kind != s.lastKind || s.count.up.Load() {
+		s.lastKind = kind
+		s.count.text.set(err, now)
+	}
+	return kind
+}
+
+// setUp records whether the sensor answers and tells of a change.
+func (s *source) setUp(up bool, err error) {
+	if s.judged && s.count.up.Load() == up {
+		return
+	}
+	s.judged = true
+	s.count.up.Store(up)
+	if up {
+		s.in.notify(Event{Kind: SensorUp, Name: s.name})
+	} else {
+		s.in.notify(Event{Kind: SensorDown, Name: s.name, Err: err})
+	}
+}

@@ -1,0 +1,136 @@
+package pipeline
+
+import "time"
+
+// SensorStats is a copy of one sensor's numbers. Counts are totals since New.
+type SensorStats struct {
+	Name, Use string
+	Bus       string // empty for a stream
+
+	Up       bool   // it answered last time
+	Samples  uint64 // acquired, status samples included
+	Readings uint64
+	Errors   [ErrorKinds]uint64 // by ErrorKind; each try counts
+	Skipped  uint64             // slots that passed entirely while the bus was busy
+	Inits    uint64             // initialisations after the first
+	Reopens  uint64             // of a stream's port
+	Good     uint64             // well-formed units of a stream
+	Corrupt  uint64             // corrupt units of a stream
+	LateMax  time.Duration      // worst lateness of a measurement's beginning
+	LastOK   int64              // boottime ns of the last reading; 0 = none
+
+	// InCall is how long the driver's call under way has lasted; a hung
+	// device shows here.
+	InCall time.Duration
+
+	LastError   string // text of the last error that said something new
+	LastErrorAt int64  // boottime ns; 0 = none
+}
+
+// BusStats is a copy of one bus's numbers.
+type BusStats struct {
+	Name           string
+	Broken         bool   // nobody is asked: it is to be reopened, or has just been
+	Reopens        uint64 // attempts
+	ReopenFailures uint64
+	Recoveries     uint64 // a sensor answered again after a reopen
+	LastError      string // of a reopen
+	LastErrorAt    int64  // boottime ns; 0 = none
+}
+
+// Stats is a copy of what concerns no single sensor.
+type Stats struct {
+	Accounting
+	RingLen, RingCap int
+	RingHigh         int    // most samples the ring ever held
+	RingLost         uint64 // overwritten in the ring; declared, or about to be
+	Workers, Busy    int
+	Repaired         uint64 // values that were no number and became a status
+	Stretch          int    // factor on periods, 1 without back-pressure
+	PressureEvents   uint64 // times the factor was raised
+	Wakeups          uint64 // of the dispatcher
+}
+
+// Stats copies the totals.
+func (p *Pipeline) Stats() Stats {
+	ring := p.in.ring.Counts()
+	return Stats{
+		Accounting:     p.in.account.read(),
+		RingLen:        p.in.ring.Len(),
+		RingCap:        p.in.ring.Cap(),
+		RingHigh:       ring.High,
+		RingLost:       ring.Lost,
+		Workers:        len(p.encoders),
+		Busy:           int(p.flow.busy.Load()),
+		Repaired:       p.flow.repaired.Load(),
+		Stretch:        int(p.in.pressure.factor.Load()),
+		PressureEvents: p.in.pressure.events.Load(),
+		Wakeups:        p.dispatcher.wakeups.Load(),
+	}
+}
+
+// Accounting says where all samples went.
+func (p *Pipeline) Accounting() Accounting { return p.in.account.read() }
+
+// AppendSensors appends every sensor's numbers to dst, in the order of the
+// plans, streams last.
+func (p *Pipeline) AppendSensors(dst []SensorStats) []SensorStats {
+	now := p.in.now()
+	for _, b := range p.buses {
+		for _, s := range b.sensors {
+			dst = append(dst, s.source.stats(now))
+		}
+	}
+	for _, s := range p.streams {
+		dst = append(dst, s.source.stats(now))
+	}
+	return dst
+}
+
+func (s *source) stats(now int64) SensorStats {
+	c := &s.count
+	x := SensorStats{
+		Name: s.name, Use: s.use, Bus: s.bus,
+		Up: c.up.Load(), Samples: c.samples.Load(), Readings: c.readings.Load(),
+		Skipped: c.skipped.Load(), Inits: c.inits.Load(), Reopens: c.reopens.Load(),
+		Good: c.good.Load(), Corrupt: c.corrupt.Load(),
+		LateMax: time.Duration(c.lateMax.Load()), LastOK: c.lastOK.Load(),
+	}
+	for k := range x.Errors {
+		x.Errors[k] = c.errors[k].Load()
+	}
+	if since := c.inCall.Load(); since != 0 {
+		x.InCall = time.Duration(now - since)
+	}
+	x.LastError, x.LastErrorAt = c.text.get()
+	return x
+}
+
+// AppendBuses appends every bus's numbers to dst.
+func (p *Pipeline) AppendBuses(dst []BusStats) []BusStats {
+	for _, b := range p.buses {
+		c := &b.count
+		x := BusStats{
+			Name: b.name, Broken: c.broken.Load(), Reopens: c.reopens.Load(),
+			ReopenFailures: c.failures.Load(), Recoveries: c.recoveries.Load(),
+		}
+		x.LastError, x.LastErrorAt = c.text.get()
+		dst = append(dst, x)
+	}
+	return dst
+}
+
+// Progress is for a watchdog. moved grows with every sample that left;
+// overdue is by how much the oldest sample still inside has exceeded the time
+// that frames may take. Silent sensors are no hang: without samples nothing is
+// overdue.
+func (p *Pipeline) Progress() (moved uint64, overdue time.Duration) {
+	x := p.in.account.read()
+	moved = x.Framed + x.Lost
+	if x.Waiting == 0 {
+		return moved, 0
+	}
+	_, age := p.dispatcher.outlet.Shape()
+	waited := time.Duration(p.in.now() - p.in.account.lastMove.Load())
+	return moved, max(0, waited-age)
+}

@@ -1,0 +1,179 @@
+package pipeline
+
+import (
+	"errors"
+	"time"
+
+	"github.com/telhub/telhub/drivers"
+)
+
+const (
+	portBackoffMin, portBackoffMax = 250 * time.Millisecond, 10 * time.Second
+
+	// silentReopens bounds how far the wait between reopens of an open but
+	// silent port grows: opening can reset the device (DTR).
+	silentReopens = 8
+)
+
+// stream owns a port and the decoder of what arrives there.
+type stream struct {
+	source
+	port    Port
+	decoder drivers.Stream
+	buf     [1024]byte
+
+	lastByte  int64 // boottime ns of the last arrival
+	lastUnit  int64 // boottime ns when the last well-formed unit was counted, or of the last reopen
+	goodUnits uint64
+
+	silence backoff // between reopens of an open but silent port
+	limit   int64   // the wait drawn from it
+	backoff backoff // between reopens of a port that is gone
+}
+
+func newStream(in *intake, plan *StreamPlan) *stream {
+	stale, reopen := plan.Stale, plan.Reopen
+	setDefault(&stale, DefaultStale)
+	setDefault(&reopen, DefaultReopen)
+	s := &stream{
+		port:    plan.Port,
+		decoder: plan.Stream,
+		limit:   int64(reopen),
+		silence: backoff{base: reopen, limit: silentReopens * reopen, n: 1},
+		backoff: backoff{base: portBackoffMin, limit: portBackoffMax},
+	}
+	s.source.init(in, plan.Name, plan.Use, "", plan.Channels)
+	s.stale = int64(stale)
+	return s
+}
+
+func (s *stream) start(now int64) {
+	s.source.start(now)
+	s.lastByte, s.lastUnit = now, now
+}
+
+// run is the stream's goroutine. Start begins it, closing stop ends it after
+// the Read under way.
+func (s *stream) run(stop <-chan struct{}) {
+	alarm := newAlarm()
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		n, err := s.read()
+		now := s.in.now()
+		if n > 0 {
+			s.feed(s.buf[:n], now)
+		}
+		switch {
+		case err != nil && !errors.Is(err, drivers.ErrTimeout):
+			if !s.gone(err, now, alarm, stop) {
+				return
+			}
+			continue
+		case n == 0:
+			s.idle(now)
+		}
+		s.checkStale(now)
+		if now-s.lastUnit >= s.limit && !s.revive(now, alarm, stop) {
+			return
+		}
+	}
+}
+
+// read waits for bytes; others can see for how long.
+func (s *stream) read() (int, error) {
+	s.count.inCall.Store(s.in.now())
+	defer s.count.inCall.Store(0)
+	return s.port.Read(s.buf[:])
+}
+
+// feed decodes a chunk that arrived at stamp. The first byte of a chunk
+// arrived when Read returned, give or take the scheduler: a port returns what
+// it has as soon as it has anything.
+func (s *stream) feed(p []byte, stamp int64) {
+	s.lastByte = stamp
+	for len(p) > 0 {
+		n, ok := s.decoder.Feed(p, stamp, &s.reading)
+		if ok {
+			s.publish(stamp, stamp)
+			s.reading.Reset()
+		} else if n == 0 {
+			break // a decoder that consumes nothing must not hold the port
+		}
+		p = p[n:]
+	}
+	s.tally(stamp)
+}
+
+// idle tells the decoder of a silence, which may end a unit.
+func (s *stream) idle(now int64) {
+	if s.decoder.Idle(time.Duration(now-s.lastByte), &s.reading) {
+		s.publish(s.lastByte, now)
+		s.reading.Reset()
+	}
+	s.tally(now)
+}
+
+// tally copies the decoder's counts to where others may read them. A new good
+// unit proves that the device speaks.
+func (s *stream) tally(now int64) {
+	good, corrupt := s.decoder.Counts()
+	s.count.corrupt.Store(corrupt)
+	if good == s.goodUnits {
+		return
+	}
+	s.goodUnits = good
+	s.count.good.Store(good)
+	s.lastUnit = now
+	s.backoff.reset()
+	s.limit = int64(s.silence.base)
+	s.silence.n = 1
+	s.setUp(true, nil)
+}
+
+// gone reopens a port that failed until that succeeds; false means stop.
+func (s *stream) gone(err error, now int64, alarm alarm, stop <-chan struct{}) bool {
+	s.failed(err, now)
+	s.setUp(false, err)
+	s.all(drivers.Lost, now)
+	for {
+		if !alarm.sleep(int64(s.backoff.next()), stop) {
+			return false
+		}
+		if s.reopen() {
+			return true
+		}
+	}
+}
+
+// revive reopens a port that is open but from which nothing sensible came for
+// too long; false means stop.
+func (s *stream) revive(now int64, alarm alarm, stop <-chan struct{}) bool {
+	s.setUp(false, errSilent)
+	s.limit = int64(s.silence.next())
+	if s.reopen() {
+		return true
+	}
+	return s.gone(drivers.ErrUnplugged, now, alarm, stop)
+}
+
+// errSilent: the port is open and nothing well-formed arrives.
+var errSilent = errors.New("open, but nothing well-formed arrives")
+
+// reopen makes one attempt.
+func (s *stream) reopen() bool {
+	s.count.reopens.Add(1)
+	err := s.port.Reopen()
+	now := s.in.now()
+	if err != nil {
+		s.failed(err, now)
+		return false
+	}
+	s.decoder.Reset()
+	s.reading.Reset()
+	s.lastByte, s.lastUnit = now, now
+	return true
+}
