@@ -6,17 +6,18 @@ package frame
 // "Columns"). All arithmetic is modulo 2^64, so any integer survives.
 
 const (
-	maxDiff  = 2  // differences taken at most
+	line     = 3  // in place of differences: a straight line
+	slopeBit = 16 // binary places of a line's slope
 	maxTaps  = 16 // past values that a prediction looks at
 	minPlain = 3  // shorter columns carry no predictor
-	calm     = 3  // classes of the last residual that select a model
 )
 
 // predictor is how a column is predicted; the zero value with diff 1 stands
 // for "as the one before".
 type predictor struct {
-	diff  int   // how often differences are taken
+	diff  int   // how often differences are taken, or line
 	mean  int64 // subtracted after that
+	slope int64 // of a line, times 2^slopeBit
 	taps  int   // how many past values are weighed
 	shift int   // binary places of the weights
 	coef  [maxTaps]int64
@@ -27,20 +28,13 @@ var plain = predictor{diff: 1}
 
 // columnModel holds the probabilities of one sort of column.
 type columnModel struct {
-	first numModel       // the first value
-	mean  numModel       // mean and initial slope
-	coef  numModel       // weights
-	resid [calm]numModel // residuals, by the size of the one before
-	diff  [4]prob        // two bits
-	taps  [2 * 16]prob   // five bits
-	shift [maxTaps]prob  // four bits
-}
-
-// soften prepares the model for a further column.
-func (m *columnModel) soften() {
-	for i := range m.resid {
-		m.resid[i].soften()
-	}
+	first numModel // the first value
+	mean  numModel // mean and initial slope
+	coef  numModel // weights
+	resid numModel // what prediction misses
+	diff  [4]prob  // two bits
+	taps  [32]prob // five bits
+	shift [16]prob // four bits
 }
 
 // history is what a prediction has seen of its column.
@@ -48,6 +42,7 @@ type history struct {
 	y  [maxTaps]int64 // differenced values without mean, the newest first
 	x1 int64          // the last value
 	x2 int64          // the one before
+	i  int64          // values seen
 }
 
 // predict returns what predictor p expects next.
@@ -69,96 +64,85 @@ func (h *history) base(p *predictor) int64 {
 		return p.mean
 	case 1:
 		return h.x1 + p.mean
+	case 2:
+		return 2*h.x1 - h.x2 + p.mean
 	}
-	return 2*h.x1 - h.x2 + p.mean
+	return p.mean + h.i*p.slope>>slopeBit
 }
 
 // push remembers value x, of which base did not foresee y.
 func (h *history) push(p *predictor, x, y int64) {
 	h.x2, h.x1 = h.x1, x
+	h.i++
 	if p.taps > 0 {
 		copy(h.y[1:p.taps], h.y[:p.taps-1])
 		h.y[0] = y
 	}
 }
 
-// context selects the residual model after residual r.
-func context(r int64) int {
-	if r < 0 {
-		r = -r
-	}
-	switch {
-	case r == 0:
-		return 0
-	case r < 4:
-		return 1
-	}
-	return 2
-}
-
 // column codes x by predictor p.
 func (e *rangeEnc) column(m *columnModel, p *predictor, x []int64) {
-	m.soften()
+	m.resid.soften()
 	if len(x) < minPlain {
 		p = &plain
 	} else {
 		e.predictor(m, p)
 	}
 	var h history
-	ctx := 0
 	for i, v := range x {
 		switch {
-		case i == 0 && p.diff > 0:
+		case i == 0 && (p.diff == 1 || p.diff == 2):
 			e.signed(&m.first, v)
 			h.x1 = v
 			continue
-		case i == 1 && p.diff > 1:
+		case i == 1 && p.diff == 2:
 			e.signed(&m.mean, v-h.x1)
 			h.x2, h.x1 = h.x1, v
 			continue
 		}
 		y := v - h.base(p)
 		r := y - h.predict(p)
-		e.signed(&m.resid[ctx], r)
+		e.signed(&m.resid, r)
 		h.push(p, v, y)
-		ctx = context(r)
 	}
 }
 
 // column reads len(x) values.
 func (d *rangeDec) column(m *columnModel, x []int64) {
-	m.soften()
+	m.resid.soften()
 	p := plain
 	if len(x) >= minPlain {
 		d.predictor(m, &p)
 	}
 	var h history
-	ctx := 0
 	for i := range x {
 		switch {
-		case i == 0 && p.diff > 0:
+		case i == 0 && (p.diff == 1 || p.diff == 2):
 			x[i] = d.signed(&m.first)
 			h.x1 = x[i]
 			continue
-		case i == 1 && p.diff > 1:
+		case i == 1 && p.diff == 2:
 			x[i] = h.x1 + d.signed(&m.mean)
 			h.x2, h.x1 = h.x1, x[i]
 			continue
 		}
-		r := d.signed(&m.resid[ctx])
+		r := d.signed(&m.resid)
 		y := r + h.predict(&p)
 		x[i] = y + h.base(&p)
 		h.push(&p, x[i], y)
-		ctx = context(r)
 	}
 }
 
 // predictor codes p itself.
 func (e *rangeEnc) predictor(m *columnModel, p *predictor) {
 	e.tree(m.diff[:], 2, uint32(p.diff))
-	if p.diff == 0 {
+	switch p.diff {
+	case 0:
 		e.signed(&m.first, p.mean)
-	} else {
+	case line:
+		e.signed(&m.first, p.mean)
+		e.signed(&m.mean, p.slope)
+	default:
 		e.signed(&m.mean, p.mean)
 	}
 	e.tree(m.taps[:], 5, uint32(p.taps))
@@ -172,10 +156,14 @@ func (e *rangeEnc) predictor(m *columnModel, p *predictor) {
 }
 
 func (d *rangeDec) predictor(m *columnModel, p *predictor) {
-	*p = predictor{diff: min(int(d.tree(m.diff[:], 2)), maxDiff)}
-	if p.diff == 0 {
+	*p = predictor{diff: int(d.tree(m.diff[:], 2))}
+	switch p.diff {
+	case 0:
 		p.mean = d.signed(&m.first)
-	} else {
+	case line:
+		p.mean = d.signed(&m.first)
+		p.slope = d.signed(&m.mean)
+	default:
 		p.mean = d.signed(&m.mean)
 	}
 	p.taps = min(int(d.tree(m.taps[:], 5)), maxTaps)

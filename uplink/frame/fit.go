@@ -10,12 +10,17 @@ import "math"
 const (
 	minFit    = 32      // shorter columns are predicted without weights
 	fitLimit  = 1 << 40 // larger values are not worth a fit
-	coefLimit = 1 << 20 // weights beyond that are numerically hopeless
+	coefLimit = 1 << 20 // larger weights are numerically hopeless
+	rounding  = 1. / 12 // variance that rounding to integers adds
 )
 
 // fitter finds predictors; its storage is reused.
 type fitter struct {
 	y []float64 // the column differenced, its mean removed
+
+	cov   [maxTaps + 1][maxTaps + 1]float64 // products of y with itself, shifted
+	chol  [maxTaps][maxTaps]float64
+	cross [maxTaps]float64
 }
 
 // fit chooses the predictor that should need the fewest bits for x.
@@ -24,54 +29,65 @@ func (f *fitter) fit(x []int64) predictor {
 	if len(x) < minPlain {
 		return best
 	}
-	for diff := range maxDiff + 1 {
-		p, bits := f.try(x, diff)
-		if bits < bestBits {
+	for diff := range line + 1 {
+		if p, bits := f.try(x, diff); bits < bestBits {
 			best, bestBits = p, bits
 		}
 	}
 	return best
 }
 
-// try finds the predictor with diff differences and estimates its bits.
+// try finds the predictor with the given differences and estimates its bits.
 func (f *fitter) try(x []int64, diff int) (predictor, float64) {
 	p := predictor{diff: diff}
-	energy, ok := f.difference(x, &p)
+	energy, ok := f.remove(x, &p)
 	if !ok {
-		return p, math.MaxFloat64 / float64(1+diff)
+		return p, math.Inf(1)
 	}
-	n := float64(len(f.y))
-	head := headBits(x, &p)
-	bits := head + gaussBits(n, energy)
-	if len(f.y) < minFit {
-		return p, bits
+	bits := gaussBits(len(f.y), energy)
+	if len(f.y) >= minFit {
+		bits = min(bits, f.weigh(&p, energy))
 	}
-	return p, min(bits, head+f.weigh(&p, energy))
+	return p, bits + headBits(x, &p)
 }
 
-// headBits estimates what the mean and the values before the first residual cost.
+// headBits estimates what the mean, the slope and the values before the first
+// residual cost.
 func headBits(x []int64, p *predictor) float64 {
-	b := numberBits(p.mean)
-	if p.diff > 0 {
+	b := numberBits(p.mean) + numberBits(p.slope)
+	if p.diff == 1 || p.diff == 2 {
 		b += numberBits(x[0])
 	}
-	if p.diff > 1 {
+	if p.diff == 2 {
 		b += numberBits(x[1] - x[0])
 	}
 	return b
 }
 
-func numberBits(v int64) float64 { return 3 + 2*math.Log2(1+math.Abs(float64(v)))*0.6 }
+func numberBits(v int64) float64 { return 3 + 1.2*math.Log2(1+math.Abs(float64(v))) }
 
 // gaussBits estimates the bits of n residuals with the given sum of squares:
 // the entropy of a rounded normal distribution, which tends to 0 with it.
-func gaussBits(n, energy float64) float64 {
-	return n * 0.5 * math.Log2(1+17.08*energy/n)
+func gaussBits(n int, energy float64) float64 {
+	return float64(n) * 0.5 * math.Log2(1+2*math.Pi*math.E*energy/float64(n))
 }
 
-// difference fills f.y and sets p.mean. It reports the sum of squares of f.y,
-// and whether the values are small enough to weigh.
-func (f *fitter) difference(x []int64, p *predictor) (energy float64, ok bool) {
+// remove fills f.y with x less what p's differences and mean or line foresee,
+// which it sets. It reports f.y's sum of squares, and whether the values are
+// small enough for all that.
+func (f *fitter) remove(x []int64, p *predictor) (energy float64, ok bool) {
+	if p.diff == line {
+		ok = f.straighten(x, p)
+	} else {
+		ok = f.difference(x, p)
+	}
+	for _, v := range f.y {
+		energy += float64(v * v)
+	}
+	return energy, ok
+}
+
+func (f *fitter) difference(x []int64, p *predictor) bool {
 	f.y = f.y[:0]
 	var sum float64
 	for i := p.diff; i < len(x); i++ {
@@ -83,83 +99,135 @@ func (f *fitter) difference(x []int64, p *predictor) (energy float64, ok bool) {
 			v -= 2*x[i-1] - x[i-2]
 		}
 		if v > fitLimit || v < -fitLimit {
-			return 0, false
+			return false
 		}
 		f.y = append(f.y, float64(v))
 		sum += float64(v)
 	}
 	mean := math.Floor(sum/float64(len(f.y)) + 0.5)
 	p.mean = int64(mean)
-	for i, v := range f.y {
-		v -= mean
-		f.y[i] = v
-		energy += float64(v * v)
+	for i := range f.y {
+		f.y[i] -= mean
 	}
-	return energy, true
+	return true
 }
 
-// weigh adds weights to p if they save bits, and returns the estimate.
+// straighten finds the line of least squares through x.
+func (f *fitter) straighten(x []int64, p *predictor) bool {
+	middle := float64(len(x)-1) / 2
+	var sum, moment float64
+	for i, v := range x {
+		if v > fitLimit || v < -fitLimit {
+			return false
+		}
+		sum += float64(v)
+		moment += float64((float64(i) - middle) * float64(v))
+	}
+	n := float64(len(x))
+	slope := moment * 12 / float64(n*(float64(n*n)-1))
+	p.slope = int64(math.Floor(slope*(1<<slopeBit) + 0.5))
+	p.mean = int64(math.Floor(sum/n - float64(slope*middle) + 0.5))
+	f.y = f.y[:0]
+	for i, v := range x {
+		f.y = append(f.y, float64(v-p.mean-(int64(i)*p.slope>>slopeBit)))
+	}
+	return true
+}
+
+// weigh gives p the weights that save the most bits, and returns the estimate
+// with them. Weights solve the normal equations of least squares (the
+// covariance method: J. Makhoul, Proc. IEEE 63, 1975, section II); one
+// Cholesky factor serves all numbers of taps.
 func (f *fitter) weigh(p *predictor, energy float64) float64 {
-	var r [maxTaps + 1]float64
-	f.autocorrelate(&r)
-	n := float64(len(f.y))
-	bestBits := gaussBits(n, energy)
-	var a, best [maxTaps]float64
-	var taps, shift int
-	err := r[0] * (1 + 1e-9)
+	f.covariance()
+	n := len(f.y)
+	best := gaussBits(n, energy)
+	left := f.cov[0][0]
 	for k := range maxTaps {
-		if err <= 0 {
+		if !f.factor(k) {
 			break
 		}
-		err = levinson(&a, &r, k, err)
-		if err < 0 {
+		left -= float64(f.cross[k] * f.cross[k])
+		if left <= 0 {
 			break
 		}
-		places := weightPlaces(r[0], err)
-		bits := gaussBits(n, err/r[0]*energy) + 8 + float64(k+1)*(float64(places)+1.5)
-		if bits < bestBits {
-			bestBits, best, taps, shift = bits, a, k+1, places
+		places := weightPlaces(f.cov[0][0], left)
+		bits := gaussBits(n, left) + 8 + float64(k+1)*(float64(places)+1.5)
+		if bits < best {
+			best, p.taps, p.shift = bits, k+1, places
 		}
 	}
-	p.taps, p.shift = taps, shift
-	for j := range taps {
-		c := math.Floor(float64(best[j]*float64(int64(1)<<shift)) + 0.5)
-		p.coef[j] = int64(max(-coefLimit, min(coefLimit, c)))
+	if p.taps > 0 {
+		f.solve(p)
 	}
-	return bestBits
+	return best
 }
 
 // weightPlaces returns how many binary places weights need so that rounding
 // them adds little to what prediction leaves over.
 func weightPlaces(before, after float64) int {
-	gain := math.Log2(before/max(after, before*1e-6)) / 2
-	return min(15, 5+int(gain))
+	gain := math.Log2(before/after) / 2
+	return min(15, 4+int(max(0, gain)))
 }
 
-// autocorrelate computes the first lags of f.y.
-func (f *fitter) autocorrelate(r *[maxTaps + 1]float64) {
-	for lag := range r {
+// covariance fills f.cov: element j,k is the sum of y[i-j]·y[i-k].
+func (f *fitter) covariance() {
+	y, n := f.y, len(f.y)
+	for k := range maxTaps + 1 {
 		var sum float64
-		y, z := f.y[lag:], f.y
-		for i, v := range y {
-			sum += float64(v * z[i])
+		late := y[maxTaps-k : n-k]
+		for i, v := range y[maxTaps:] {
+			sum += float64(v * late[i])
 		}
-		r[lag] = sum
+		f.cov[0][k] = sum
+	}
+	for j := range maxTaps {
+		for k := j; k < maxTaps; k++ {
+			in := float64(y[maxTaps-1-j] * y[maxTaps-1-k])
+			out := float64(y[n-1-j] * y[n-1-k])
+			f.cov[j+1][k+1] = f.cov[j][k] + in - out
+		}
 	}
 }
 
-// levinson extends the weights a from k to k+1 taps (Levinson and Durbin's
-// recursion) and returns the remaining energy.
-func levinson(a *[maxTaps]float64, r *[maxTaps + 1]float64, k int, err float64) float64 {
-	acc := r[k+1]
-	for j := range k {
-		acc -= float64(a[j] * r[k-j])
+// factor extends the Cholesky factor by row k and eliminates the right side's
+// element k. It reports whether the equations are still worth solving.
+func (f *fitter) factor(k int) bool {
+	for j := range k + 1 {
+		sum := f.cov[j+1][k+1]
+		if j == k {
+			sum += rounding * float64(len(f.y))
+		}
+		for i := range j {
+			sum -= float64(f.chol[k][i] * f.chol[j][i])
+		}
+		if j < k {
+			f.chol[k][j] = sum / f.chol[j][j]
+			continue
+		}
+		if sum <= 0 {
+			return false
+		}
+		f.chol[k][k] = math.Sqrt(sum)
 	}
-	g := acc / err
-	old := *a
-	a[k] = g
-	for j := range k {
-		a[j] = old[j] - float64(g*old[k-1-j])
+	sum := f.cov[0][k+1]
+	for i := range k {
+		sum -= float64(f.chol[k][i] * f.cross[i])
 	}
-	return err * (1 - float64(g*g))
+	f.cross[k] = sum / f.chol[k][k]
+	return true
+}
+
+// solve computes p's weights from the factor.
+func (f *fitter) solve(p *predictor) {
+	var a [maxTaps]float64
+	for k := p.taps - 1; k >= 0; k-- {
+		sum := f.cross[k]
+		for i := k + 1; i < p.taps; i++ {
+			sum -= float64(f.chol[i][k] * a[i])
+		}
+		a[k] = sum / f.chol[k][k]
+		c := math.Floor(float64(a[k]*float64(int64(1)<<p.shift)) + 0.5)
+		p.coef[k] = int64(max(-coefLimit, min(coefLimit, c)))
+	}
 }

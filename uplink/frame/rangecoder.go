@@ -8,7 +8,7 @@ package frame
 const (
 	halfProb  = 1 << 15   // both values of the bit are as likely
 	minProb   = 32        // no bit may cost more than 11 bits
-	maxCount  = 255       // bits that a probability looks back on
+	maxCount  = 127       // bits that a probability looks back on
 	softCount = 6         // the same at the beginning of a further column
 	rangeTop  = 1 << 24   // below it the range is scaled by 256
 	fullRange = 1<<32 - 1 // the range at the start
