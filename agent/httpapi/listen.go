@@ -1,0 +1,119 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// listen opens what http.listen names.
+func listen(where string) (net.Listener, error) {
+	path, isUnix := strings.CutPrefix(where, "unix:")
+	if !isUnix {
+		ln, err := net.Listen("tcp", where)
+		if err != nil {
+			return nil, fmt.Errorf("http.listen = %q: %w%s", where, err, hint(err))
+		}
+		return ln, nil
+	}
+	if !strings.HasPrefix(path, "/") {
+		return nil, fmt.Errorf("http.listen = %q: want an absolute path behind unix:", where)
+	}
+	if err := removeStale(path); err != nil {
+		return nil, fmt.Errorf("http.listen = %q: %w", where, err)
+	}
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("http.listen = %q: %w", where, err)
+	}
+	if err := os.Chmod(path, 0o660); err != nil {
+		ln.Close()
+		return nil, fmt.Errorf("http.listen = %q: %w", where, err)
+	}
+	return ln, nil
+}
+
+func hint(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "; another program, or another telhub, has this port: choose another one or stop it"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "; this machine does not have that address (yet): use 127.0.0.1 or 0.0.0.0"
+	case errors.Is(err, syscall.EACCES):
+		return "; ports below 1024 need CAP_NET_BIND_SERVICE: choose a higher one"
+	}
+	return ""
+}
+
+// removeStale deletes the socket that a killed process left behind. A socket
+// that somebody answers on, and any other file, stay.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode()&os.ModeSocket == 0 {
+		return fmt.Errorf("%s exists and is no socket: choose another path or remove it", path)
+	}
+	if c, err := net.Dial("unix", path); err == nil {
+		c.Close()
+		return fmt.Errorf("%s is in use by another process", path)
+	}
+	return os.Remove(path)
+}
+
+func isLoopback(a net.Addr) bool {
+	t, ok := a.(*net.TCPAddr)
+	return ok && t.IP.IsLoopback()
+}
+
+// bound limits how many accepted connections are open at a time; while that
+// many are, Accept waits and the kernel's backlog holds further clients.
+func bound(ln net.Listener, n int) net.Listener {
+	return &boundListener{Listener: ln, slots: make(chan struct{}, n), done: make(chan struct{})}
+}
+
+type boundListener struct {
+	net.Listener
+	slots chan struct{} // holds one element for each open connection
+	done  chan struct{} // closed by Close, so that a waiting Accept ends
+	once  sync.Once
+}
+
+func (l *boundListener) Accept() (net.Conn, error) {
+	select {
+	case l.slots <- struct{}{}:
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.slots
+		return nil, err
+	}
+	return &boundConn{Conn: c, release: func() { <-l.slots }}, nil
+}
+
+func (l *boundListener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return l.Listener.Close()
+}
+
+type boundConn struct {
+	net.Conn
+	once    sync.Once
+	release func()
+}
+
+func (c *boundConn) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(c.release)
+	return err
+}
