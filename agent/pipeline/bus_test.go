@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -187,10 +188,10 @@ func TestHangingNeighbourCostsLittle(t *testing.T) {
 func TestStuckBusIsReopenedAndRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 2)
-		var stuck bool
+		var stuck atomic.Bool
 		var reopened []int64
 		read := func(n int, dst *drivers.Reading) (time.Duration, error) {
-			if stuck {
+			if stuck.Load() {
 				return 0, drivers.ErrBus
 			}
 			dst.Set(0, 1)
@@ -200,13 +201,13 @@ func TestStuckBusIsReopenedAndRecovers(t *testing.T) {
 		a.read, b.read = read, read
 		reopen := func() error {
 			reopened = append(reopened, (r.now()-boot)/ms)
-			stuck = len(reopened) < 3 // the third attempt helps
+			stuck.Store(len(reopened) < 3) // the third attempt helps
 			return nil
 		}
 		r.bus(reopen, a.polled("a", 100*time.Millisecond), b.polled("b", 100*time.Millisecond))
 		r.start()
 		wait(999 * time.Millisecond)
-		stuck = true
+		stuck.Store(true)
 		wait(9 * time.Second)
 		if len(reopened) != 3 || reopened[0] != 1050 || reopened[1] < 2050 || reopened[1] > 2300 ||
 			reopened[2]-reopened[1] < 2000 || reopened[2]-reopened[1] > 2500 {
@@ -255,11 +256,11 @@ func TestOneAnsweringSensorKeepsTheBusOpen(t *testing.T) {
 func TestUnpluggedAdapterIsReopenedUntilItIsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 2)
-		var gone bool
+		var gone atomic.Bool
 		var attempts []int64
 		a, b := r.device(), r.device()
 		a.read = func(n int, dst *drivers.Reading) (time.Duration, error) {
-			if gone {
+			if gone.Load() {
 				return 0, drivers.ErrUnplugged
 			}
 			dst.Set(0, 1)
@@ -267,7 +268,7 @@ func TestUnpluggedAdapterIsReopenedUntilItIsBack(t *testing.T) {
 		}
 		reopen := func() error {
 			attempts = append(attempts, (r.now()-boot)/ms)
-			if gone {
+			if gone.Load() {
 				return drivers.ErrUnplugged
 			}
 			return nil
@@ -275,12 +276,12 @@ func TestUnpluggedAdapterIsReopenedUntilItIsBack(t *testing.T) {
 		r.bus(reopen, a.polled("a", 100*time.Millisecond), b.polled("b", time.Hour))
 		r.start()
 		wait(2 * time.Second)
-		gone = true
+		gone.Store(true)
 		wait(3 * time.Minute)
 		if got := r.AppendBuses(nil)[0]; !got.Broken || got.LastError != drivers.ErrUnplugged.Error() {
 			t.Errorf("stats %+v", got)
 		}
-		gone = false
+		gone.Store(false)
 		wait(40 * time.Second)
 		r.stopAll()
 		for i := 2; i < len(attempts); i++ {

@@ -15,10 +15,16 @@ type intake struct {
 	pressure pressure
 	account  account
 	onEvent  func(Event)
+	closed   atomic.Bool // Stop waits for nobody any more
 }
 
 // push hands in one reading's samples as one batch. Safe for concurrent use.
+// What comes from a driver that hung beyond the deadline of Stop is dropped:
+// it was never acquired.
 func (in *intake) push(batch []drivers.Sample, now int64) {
+	if in.closed.Load() {
+		return
+	}
 	in.account.acquire(len(batch), now)
 	in.ring.Push(batch)
 	in.latest.update(batch)

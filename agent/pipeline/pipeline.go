@@ -94,6 +94,7 @@ func (p *Pipeline) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		errs = append(errs, fmt.Errorf("sensors still in a driver's call: %v", p.stuck()))
 	}
+	p.in.closed.Store(true)
 	p.drain <- ctx
 	ended = waitGroup(&p.rest)
 	select {

@@ -46,6 +46,8 @@ func (d *dispatcher) rest(drain <-chan context.Context) context.Context {
 // only time has passed.
 func (d *dispatcher) wait(fill int, at int64, drain <-chan context.Context) (raised bool, stop context.Context) {
 	d.in.ring.WakeAt(fill)
+	// While the dispatcher is awake a wake-up would only be stale.
+	defer d.in.ring.WakeAt(0)
 	var timer <-chan time.Time
 	if at != never {
 		d.alarm.timer.Reset(time.Duration(at - d.in.now()))
