@@ -1,0 +1,305 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// Commit makes all frames of earlier Puts durable, in one transaction of one
+// file (two after a commit that failed), and unlinks what is released. On an
+// error nothing is lost: the frames stay in memory and the next Commit tries
+// again. ErrFull means that there is no room and nothing that may be dropped.
+func (s *Store) Commit() error {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	if s.closed {
+		return ErrOff
+	}
+	return s.commitAll()
+}
+
+// Sweep unlinks segments that are released whole.
+func (s *Store) Sweep() {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.sweepLocked()
+	}
+}
+
+// commitAll commits what a failed commit left, then what Put has gathered.
+// The caller holds commitMu.
+func (s *Store) commitAll() error {
+	for {
+		records, retried := s.pending.take()
+		if len(records) > 0 {
+			if err := s.commitRecords(records); err != nil {
+				s.tellRoom()
+				return err
+			}
+			s.pending.done()
+		}
+		if !retried {
+			break
+		}
+	}
+	s.mu.Lock()
+	s.sweepLocked()
+	s.mu.Unlock()
+	s.tellRoom()
+	return nil
+}
+
+// commitRecords writes one transaction. A file that does not take it is sealed
+// and a fresh one tried once, after dropping the oldest segment if the disk is
+// full.
+func (s *Store) commitRecords(records []byte) error {
+	for try := 0; ; try++ {
+		g, err := s.prepare(len(records))
+		if err == nil {
+			err = s.writeTo(g, records)
+		}
+		if err == nil || errors.Is(err, ErrFull) {
+			return err
+		}
+		full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+		s.mu.Lock()
+		if s.active != nil {
+			s.active.suspect = true
+		}
+		s.sealLocked()
+		dropped := full && try == 0 && s.o.Drop == DropOldest && s.dropOldestLocked()
+		s.mu.Unlock()
+		switch {
+		case full && !dropped:
+			return fmt.Errorf("%w: %w", ErrFull, err)
+		case try > 0:
+			return fmt.Errorf("store: commit: %w", err)
+		}
+	}
+}
+
+// growth bounds what a commit of so many bytes of records adds to a file:
+// leaves are at least three quarters full but for the last two of each lane,
+// and a few pages of branches are written anew before the old ones are free.
+func growth(records int) int64 { return int64(records)*4/3 + 64<<10 }
+
+// prepare makes room within MaxBytes and returns the segment to write to.
+func (s *Store) prepare(records int) (*segment, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sweepLocked()
+	for s.usedLocked()+growth(records) > s.o.MaxBytes-metaReserve {
+		if s.o.Drop == DropNewest || !s.dropOldestLocked() {
+			return nil, ErrFull
+		}
+	}
+	if g := s.active; g != nil && (g.size >= s.o.SegmentBytes || g.size+growth(records) > s.mapSize()) {
+		if err := s.sealLocked(); err != nil {
+			return nil, err
+		}
+		s.sweepLocked()
+	}
+	if s.active == nil {
+		if err := s.activateLocked(); err != nil {
+			return nil, err
+		}
+	}
+	s.leaveLocked(s.active)
+	return s.active, nil
+}
+
+// mapSize is what a writable segment is mapped with: never outgrown.
+func (s *Store) mapSize() int64 {
+	return nextPowerOf2(s.o.SegmentBytes + growth(s.o.PendingBytes))
+}
+
+// activateLocked opens the last segment for writing if it was checked and is
+// at most half full, so that restarts do not leave many small files, or else
+// begins a new one under a temporary name, which writeTo makes final.
+func (s *Store) activateLocked() error {
+	if n := len(s.segs); n > 0 {
+		g := s.segs[n-1]
+		if !g.unread && g.size <= s.o.SegmentBytes/2 && !g.sealed {
+			g.sealed = true // tried once
+			if err := s.closeLocked(g, true); err != nil {
+				return err
+			}
+			db, err := openWriter(g.path, int(s.mapSize()))
+			if err != nil {
+				return fmt.Errorf("open %s: %w", g.path, err)
+			}
+			g.db, s.active = db, g
+			return nil
+		}
+	}
+	g := &segment{no: s.st.NextSeg, path: s.segPath(s.st.NextSeg), sealed: true, fresh: true}
+	os.Remove(g.path + tmpSuffix)
+	db, err := openWriter(g.path+tmpSuffix, int(s.mapSize()))
+	if err != nil {
+		return fmt.Errorf("make %s: %w", g.path, err)
+	}
+	s.st.NextSeg++
+	g.db, s.active = db, g
+	return nil
+}
+
+// writeTo commits records to g and makes them visible to Next.
+func (s *Store) writeTo(g *segment, records []byte) error {
+	n, err := update(g.db, func(b *bolt.Bucket) error {
+		for rest := records; len(rest) > 0; {
+			var k, v []byte
+			k, v, rest = cutRecord(rest)
+			if err := b.Put(k, v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil && g.fresh {
+		n += 4 * pageSize // a new file's first pages
+		if err = os.Rename(g.path+tmpSuffix, g.path); err == nil {
+			err = syncDir(filepath.Dir(g.path))
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.written += n
+	if err != nil {
+		if g.fresh {
+			s.sealLocked()
+			os.Remove(g.path + tmpSuffix)
+		}
+		return err
+	}
+	if g.fresh {
+		g.fresh, s.segs = false, append(s.segs, g)
+	}
+	s.commits++
+	s.indexLocked(g, records)
+	g.size, err = diskSize(g.path)
+	return err
+}
+
+// indexLocked adds committed records to the spans.
+func (s *Store) indexLocked(g *segment, records []byte) {
+	var a assembler
+	for rest := records; len(rest) > 0; {
+		var k, v []byte
+		k, v, rest = cutRecord(rest)
+		fk, _ := parseKey(k)
+		if done, _ := a.add(&fk, v[valueLen:]); !done {
+			continue
+		}
+		id := s.st.Aliases.id(fk.id())
+		g.spans[fk.lane()].add(id, s.st.Aliases.id(a.header.prev), extentOf(&a.header, a.payload))
+		s.maxFrame = max(s.maxFrame, a.header.length)
+		if last := &s.st.Last[fk.lane()]; last.Less(id) {
+			*last = id
+		}
+	}
+}
+
+// sweepLocked unlinks what is released. The active segment stays unless it is
+// half full: a new file costs more than going on in it.
+func (s *Store) sweepLocked() {
+	for i := 0; i < len(s.segs); {
+		g := s.segs[i]
+		if !s.doneLocked(g) || g == s.active && g.size < s.o.SegmentBytes/2 {
+			i++
+			continue
+		}
+		s.unlinkLocked(g)
+	}
+}
+
+// dropOldestLocked gives up a segment: notes what it held, makes the note
+// durable, unlinks it. It reports whether there was one. Frames in flight are
+// spared while there is another choice, because what the server already has
+// must not be declared lost.
+func (s *Store) dropOldestLocked() bool {
+	g := s.victimLocked()
+	if g == nil {
+		return false
+	}
+	for lane := range g.spans {
+		if n, lost := s.lossLocked(frame.Lane(lane), g); lost {
+			s.st.Notes = s.st.Notes.add(n)
+		}
+	}
+	s.st.Dropped = append(s.st.Dropped[:0], g.no)
+	if err := s.writeStateLocked(&s.st); err != nil {
+		// Most likely the disk is full: the space of the segment comes first.
+		s.unlinkLocked(g)
+		s.writeStateLocked(&s.st)
+		return true
+	}
+	s.unlinkLocked(g)
+	return true
+}
+
+func (s *Store) victimLocked() *segment {
+	for _, spare := range []bool{true, false} {
+		for _, g := range s.segs {
+			if g.unread || g == s.active && len(s.segs) > 1 || spare && s.inFlightLocked(g) {
+				continue
+			}
+			return g
+		}
+	}
+	return nil
+}
+
+// inFlightLocked reports whether g holds a frame that Next handed out and
+// nobody has released.
+func (s *Store) inFlightLocked(g *segment) bool {
+	for lane := range g.spans {
+		sp, released := &g.spans[lane], s.st.Released[lane]
+		if sp.Frames > 0 && released.Less(sp.last) && released.Less(s.handed[lane]) && !s.handed[lane].Less(sp.first) {
+			return true
+		}
+	}
+	return false
+}
+
+// lossLocked returns what dropping g loses of a lane. A segment that is partly
+// released is read again to count the rest.
+func (s *Store) lossLocked(lane frame.Lane, g *segment) (n Note, lost bool) {
+	sp, released := &g.spans[lane], s.st.Released[lane]
+	if sp.Frames == 0 || !released.Less(sp.last) {
+		return n, false
+	}
+	n = Note{Lane: lane, From: sp.prev, To: sp.last, Cause: frame.StoreFull, Extent: sp.Extent}
+	if released.Less(sp.first) {
+		return n, true
+	}
+	n.From, n.Extent = released, Extent{}
+	for after := released; ; {
+		at, err := s.seekLocked(g, lane, after)
+		if err != nil || !at.ok {
+			if err != nil {
+				n.N = -1
+			}
+			return n, true
+		}
+		n.Extent = n.join(at.extent())
+		after = at.id
+	}
+}
+
+// tellRoom tells Put how much DropNewest still takes.
+func (s *Store) tellRoom() {
+	s.mu.Lock()
+	free := s.o.MaxBytes - metaReserve - s.usedLocked()
+	s.mu.Unlock()
+	s.pending.setRoom((free - 2*growth(0)) * 3 / 4) // what growth allows two commits
+}

@@ -1,0 +1,29 @@
+// Package store keeps frames on flash while the uplink is away: segments of a
+// few MB, each a bbolt file of its own that is only appended to, and a small
+// bbolt file with the store's state.
+//
+//	<dir>/lock            flock: one process owns the directory
+//	<dir>/meta.db         epoch, clean mark, drop notes, see state
+//	<dir>/0000002a.seg    a segment; the highest number is written to
+//	<dir>/*.tmp           being made; removed at Open
+//	<dir>/*.bad-<time>    damaged, set aside after salvage; never deleted
+//
+// A segment that is acknowledged whole is unlinked: nothing is ever deleted by
+// key, so no free list grows, space comes back at once and damage stays inside
+// one segment. A key is (lane, epoch, seq, chunk), big-endian; a value is a
+// chunk of a frame with its own CRC-32C over key and data, so that a record
+// proves itself wherever in a damaged file it is found.
+//
+// "It always starts": before bbolt sees a file, its pages are checked here with
+// plain reads (check.go), because bbolt panics on a broken page, partly in a
+// goroutine where recover does not reach, and a mapping past the end of a file
+// is a SIGBUS. A file that fails is salvaged by its records' CRCs, renamed
+// and reported, never fatal.
+//
+// Goroutines: the package starts none. Put and Next belong to the uplink,
+// Commit and Sweep to one committer; all may run side by side. Put touches
+// neither disk nor heap; Next reads through a mapping; only Commit, Sweep,
+// Reassign and Close write.
+//
+// It imports uplink/frame for its types, bbolt, and nothing else of ours.
+package store

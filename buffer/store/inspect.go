@@ -1,0 +1,186 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// Inspection is what Verify found.
+type Inspection struct {
+	Epoch    uint64 // of the last run
+	Clean    bool   // which ended in order, or is still running
+	Meta     error  // damage of meta.db; nil if sound
+	Notes    []Note // losses not yet declared, as of the last write of meta.db
+	Segments []SegmentInfo
+	Bad      []string // files set aside earlier
+}
+
+// SegmentInfo is what Verify found in a segment.
+type SegmentInfo struct {
+	File   string
+	Bytes  int64 // on disk
+	Lanes  [frame.Lanes]RangeInfo
+	Damage error // nil if sound; the ranges are empty otherwise
+}
+
+// RangeInfo is what a segment holds of a lane.
+type RangeInfo struct {
+	First, Last frame.ID
+	Extent
+}
+
+// Sound reports whether nothing is damaged.
+func (i *Inspection) Sound() bool {
+	for _, g := range i.Segments {
+		if g.Damage != nil {
+			return false
+		}
+	}
+	return i.Meta == nil
+}
+
+// liveTries is how often a file is read again that changed meanwhile.
+const liveTries = 5
+
+// Verify reads a store without changing it. It works beside a running agent.
+func Verify(dir string) (*Inspection, error) {
+	list, err := listDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	in := &Inspection{}
+	var st state
+	for range liveTries {
+		st, _, in.Meta = loadMeta(filepath.Join(dir, metaName))
+		if in.Meta == nil {
+			break
+		}
+	}
+	in.Epoch, in.Clean, in.Notes = st.Epoch, st.Clean, st.Notes
+	if in.Bad, err = filepath.Glob(filepath.Join(dir, "*"+badMark+"*")); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	for _, no := range list.segs {
+		info, gone := inspectSegment(dir, no, st.Aliases)
+		if !gone {
+			in.Segments = append(in.Segments, info)
+		}
+	}
+	return in, nil
+}
+
+// inspectSegment checks one file, again while a running agent writes to it.
+func inspectSegment(dir string, no uint64, as aliases) (info SegmentInfo, gone bool) {
+	for try := 0; ; try++ {
+		g := &segment{no: no, path: filepath.Join(dir, segName(no))}
+		info = SegmentInfo{File: g.path}
+		_, info.Damage = indexSegment(g, as)
+		if errors.Is(info.Damage, fs.ErrNotExist) {
+			return info, true
+		}
+		info.Bytes, _ = diskSize(g.path)
+		if info.Damage != nil && try < liveTries {
+			continue
+		}
+		for lane, sp := range g.spans {
+			info.Lanes[lane] = RangeInfo{sp.first, sp.last, sp.Extent}
+		}
+		return info, false
+	}
+}
+
+// Repair brings a store in order as Open does, without starting a run: the
+// epoch stays, and so does the mark that the last run did not end in order.
+// The agent must not be running (ErrLocked).
+func Repair(dir string) (*Report, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
+	s := &Store{o: Options{Dir: dir}, meta: metaFile{path: filepath.Join(dir, metaName)}}
+	r, err := s.recover()
+	if err != nil {
+		return nil, err
+	}
+	r.Epoch = max(s.st.Epoch, s.st.Last[frame.Alarm].Epoch, s.st.Last[frame.Live].Epoch, s.st.Last[frame.Backfill].Epoch)
+	if !r.Fresh || r.Epoch == 0 {
+		return r, nil
+	}
+	s.st.Epoch, s.st.Clean = r.Epoch, false
+	err = s.writeStateLocked(&s.st)
+	return r, errors.Join(err, s.meta.close())
+}
+
+// Frames yields every readable frame in dir, segment by segment and lane by
+// lane, in order. It changes nothing, needs no lock and reads damaged segments
+// by their records, like salvage. The frame is valid until the next one; an
+// error is about one file and the iteration goes on.
+func Frames(dir string) iter.Seq2[*frame.Frame, error] {
+	return func(yield func(*frame.Frame, error) bool) {
+		list, err := listDir(dir)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		st, _, _ := loadMeta(filepath.Join(dir, metaName))
+		for _, no := range list.segs {
+			if !exportSegment(filepath.Join(dir, segName(no)), st.Aliases, yield) {
+				return
+			}
+		}
+	}
+}
+
+// exportSegment yields the frames of one file. It reports whether to go on.
+func exportSegment(path string, as aliases, yield func(*frame.Frame, error) bool) bool {
+	whole, _, partial, err := findFrames(path)
+	if err != nil {
+		return yield(nil, fmt.Errorf("store: %s: %w", path, err))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return yield(nil, fmt.Errorf("store: %w", err))
+	}
+	defer f.Close()
+	a, out, buf := assembler{keep: true}, frame.Frame{}, make([]byte, longestValue)
+	for i := range whole {
+		r := &whole[i]
+		value := buf[:r.len]
+		if _, err := f.ReadAt(value, r.at+keyLen); err != nil {
+			return yield(nil, fmt.Errorf("store: %w", err))
+		}
+		data, err := openValue(r.key[:], value)
+		if err != nil { // overwritten by a running agent since it was found
+			a = assembler{keep: true}
+			continue
+		}
+		if done, _ := a.add(&r.key, data); !done {
+			continue
+		}
+		a.frame(&out, as)
+		if !yield(&out, nil) {
+			return false
+		}
+	}
+	if partial > 0 {
+		return yield(nil, fmt.Errorf("store: %s: %d frames are incomplete", path, partial))
+	}
+	return true
+}
+
+// frame gives the assembled frame, sharing the assembler's payload.
+func (a *assembler) frame(dst *frame.Frame, as aliases) {
+	h := &a.header
+	*dst = frame.Frame{Lane: a.key.lane(), Kind: h.kind, ID: as.id(a.key.id()), Prev: as.id(h.prev),
+		N: h.n, T0: h.t0, T1: h.t1, Boot: h.boot, Dating: h.dating, Payload: a.payload}
+}

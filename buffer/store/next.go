@@ -1,0 +1,269 @@
+package store
+
+import (
+	"fmt"
+	"math"
+	"runtime/debug"
+
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// place is a frame's first record in a segment.
+type place struct {
+	ok     bool
+	seg    *segment
+	key    key      // as stored
+	id     frame.ID // as it counts now
+	prev   frame.ID
+	header header
+	gap    []byte // payload of a gap record
+}
+
+func (p *place) extent() Extent { return extentOf(&p.header, p.gap) }
+
+// Next copies the first committed frame of a lane after the given one into
+// dst, whose payload capacity must suffice (ErrShort). ok is false when there
+// is none.
+//
+// If frames between the two are missing, dropped or damaged, dst becomes a gap
+// record that covers (after, dst.ID] instead, and the frame follows on the next
+// call with after = dst.ID. Its number of samples is known if drop notes cover
+// the whole range, else -1. Gap records may grow dst's payload.
+//
+// Next changes nothing: it can be asked again from any earlier frame. It
+// allocates only with the first call of a lane after a commit or in another
+// segment, and for gap records.
+func (s *Store) Next(lane frame.Lane, after frame.ID, dst *frame.Frame) (ok bool, err error) {
+	if lane >= frame.Lanes {
+		return false, fmt.Errorf("store: %s is no lane", lane)
+	}
+	for {
+		g, err := s.next(lane, after, dst, &ok)
+		if g == nil || err == nil {
+			return ok, err
+		}
+		s.heal(g, err)
+	}
+}
+
+// next does the work of Next. A segment with its error is damaged.
+func (s *Store) next(lane frame.Lane, after frame.ID, dst *frame.Frame, ok *bool) (*segment, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*ok = false
+	if s.closed {
+		return nil, ErrOff
+	}
+	at, g, err := s.findLocked(lane, after)
+	if err != nil {
+		return g, err
+	}
+	end := at.prev
+	if !at.ok {
+		end = s.st.Notes.last(lane)
+	}
+	if after.Less(end) {
+		*ok = true
+		err = s.gapLocked(lane, after, end, &at, dst)
+		return nil, err
+	}
+	if !at.ok {
+		return nil, nil
+	}
+	if cap(dst.Payload) < at.header.length {
+		return nil, ErrShort
+	}
+	if err := s.loadLocked(&at, dst); err != nil {
+		return at.seg, err
+	}
+	if s.handed[lane].Less(at.id) {
+		s.handed[lane] = at.id
+	}
+	*ok = true
+	return nil, nil
+}
+
+// findLocked returns the first frame after the given one over all segments. In
+// order they hold rising ranges; after a commit that failed late, or a file
+// copied in by hand, they may overlap. g is the damaged segment of an error.
+func (s *Store) findLocked(lane frame.Lane, after frame.ID) (best place, g *segment, err error) {
+	for _, g := range s.segs {
+		sp := &g.spans[lane]
+		if sp.Frames == 0 || g.unread || !after.Less(sp.last) || best.ok && !sp.first.Less(best.id) {
+			continue
+		}
+		at, err := s.seekLocked(g, lane, after)
+		if err != nil {
+			return place{}, g, err
+		}
+		if at.ok && (!best.ok || at.id.Less(best.id)) {
+			best = at
+		}
+	}
+	return best, nil, nil
+}
+
+// seekLocked returns the first frame of a segment after the given one.
+func (s *Store) seekLocked(g *segment, lane frame.Lane, after frame.ID) (at place, err error) {
+	defer rescue(&err)
+	defer debug.SetPanicOnFault(faultsPanic())
+	r := &s.readers[lane]
+	if old := r.seg; old != g {
+		if err := r.openAt(g); err != nil {
+			return at, err
+		}
+		s.closeLocked(old, false)
+	}
+	r.key = makeKey(lane, successor(s.st.Aliases.stored(after)), 0)
+	for {
+		k, v := r.cur.Seek(r.key[:])
+		if k == nil || frame.Lane(k[0]) != lane {
+			return at, nil
+		}
+		fk, err := parseKey(k)
+		if err != nil {
+			return at, err
+		}
+		if at.id = s.st.Aliases.id(fk.id()); !after.Less(at.id) { // stored under an elder epoch than the seek
+			r.key = makeKey(lane, frame.ID{Epoch: fk.id().Epoch, Seq: successor(after).Seq}, 0)
+			if !fk.id().Less(r.key.id()) {
+				return at, errKey
+			}
+			continue
+		}
+		return s.placeLocked(r, at, fk, v)
+	}
+}
+
+// placeLocked reads the header at the reader's place.
+func (s *Store) placeLocked(r *reader, at place, fk key, v []byte) (place, error) {
+	if fk.chunk() != 0 {
+		return at, errChunks
+	}
+	data, err := openValue(fk[:], v)
+	if err != nil {
+		return at, err
+	}
+	if at.header, err = parseHeader(data); err != nil {
+		return at, err
+	}
+	if at.header.kind == frame.Gap {
+		at.gap = append([]byte(nil), data[headerLen:]...)
+	}
+	at.ok, at.seg, at.key, at.prev = true, r.seg, fk, s.st.Aliases.id(at.header.prev)
+	return at, nil
+}
+
+func successor(id frame.ID) frame.ID {
+	if id.Seq == math.MaxUint64 {
+		return frame.ID{Epoch: id.Epoch + 1}
+	}
+	return frame.ID{Epoch: id.Epoch, Seq: id.Seq + 1}
+}
+
+// loadLocked copies the frame at a place into dst.
+func (s *Store) loadLocked(at *place, dst *frame.Frame) (err error) {
+	defer rescue(&err)
+	defer debug.SetPanicOnFault(faultsPanic())
+	r := &s.readers[at.key.lane()]
+	if err := r.openAt(at.seg); err != nil {
+		return err
+	}
+	r.key = at.key
+	k, v := r.cur.Seek(r.key[:])
+	payload := dst.Payload[:0]
+	for chunk := 0; ; chunk++ {
+		fk, err := parseKey(k)
+		if err != nil || fk.lane() != at.key.lane() || fk.id() != at.key.id() || fk.chunk() != chunk {
+			return errChunks
+		}
+		data, err := openValue(k, v)
+		if err != nil {
+			return err
+		}
+		if chunk == 0 {
+			data = data[headerLen:]
+		}
+		if len(payload)+len(data) > at.header.length {
+			return errChunks
+		}
+		if payload = append(payload, data...); len(payload) == at.header.length {
+			break
+		}
+		k, v = r.cur.Next()
+	}
+	h := &at.header
+	dst.Lane, dst.Kind, dst.ID, dst.Prev = at.key.lane(), h.kind, at.id, at.prev
+	dst.N, dst.T0, dst.T1, dst.Boot, dst.Dating = h.n, h.t0, h.t1, h.boot, h.dating
+	dst.Payload = payload
+	return nil
+}
+
+// gapLocked makes dst a gap record for (after, end]. at is the frame behind
+// it, if there is one.
+func (s *Store) gapLocked(lane frame.Lane, after, end frame.ID, at *place, dst *frame.Frame) error {
+	sum, covered := s.st.Notes.within(lane, after, end)
+	info := frame.GapInfo{Cause: frame.StoreDamaged, N: -1}
+	dst.Lane, dst.ID, dst.Prev = lane, end, after
+	if sum.Frames > 0 {
+		info.Cause, info.T0, info.T1, info.T0Known = sum.Cause, sum.T0, sum.T1, sum.T0Known && covered
+		dst.Boot, dst.Dating = sum.Boot, sum.Dating
+	}
+	if covered {
+		info.N = sum.N
+	}
+	if at.ok && !covered { // what is missing ends at the latest where the next frame begins
+		info.T1, dst.Boot, dst.Dating = at.header.t0, at.header.boot, at.header.dating
+	}
+	if !info.T0Known {
+		info.T0 = info.T1
+	}
+	if err := info.Seal(dst); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
+}
+
+// heal salvages a segment in which Next met damage, as Open would have.
+func (s *Store) heal(g *segment, damage error) {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	s.mu.Lock()
+	report, damaged := s.healLocked(g, damage)
+	s.mu.Unlock()
+	if damaged && s.o.OnDamage != nil {
+		s.o.OnDamage(report)
+	}
+}
+
+func (s *Store) healLocked(g *segment, damage error) (report Salvage, damaged bool) {
+	i := 0
+	for i < len(s.segs) && s.segs[i] != g {
+		i++
+	}
+	if i == len(s.segs) || s.closed { // somebody else saw to it
+		return report, false
+	}
+	if g == s.active {
+		s.active = nil
+	}
+	s.closeLocked(g, true)
+	s.damaged++
+	g.sealed, g.suspect, g.spans = true, false, [frame.Lanes]span{}
+	size, _ := diskSize(g.path)
+	report, left := salvageFile(g.path, damage)
+	if report.Bad != "" {
+		s.badBytes += size
+	}
+	if left {
+		if _, report.Err = indexSegment(g, s.st.Aliases); report.Err == nil {
+			return report, true
+		}
+	}
+	if report.Bad != "" {
+		s.segs = append(s.segs[:i], s.segs[i+1:]...)
+	} else {
+		g.unread = true
+	}
+	return report, true
+}

@@ -1,0 +1,190 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// Report says what Open found.
+type Report struct {
+	Epoch uint64 // of this run
+	// Fresh: no trustworthy counter of epochs was found. Epoch is above all
+	// that the segments hold, but the server may have seen higher ones; see
+	// Reassign.
+	Fresh   bool
+	Unclean *Unclean // the last run did not end with Close; nil if it did, or there was none
+
+	Salvaged []Salvage // damaged files
+	Segments int       // in use
+	Frames   int       // in them, some perhaps released
+	Notes    []Note    // losses not yet declared
+}
+
+// Unclean says how far the records of a run without an end reach.
+type Unclean struct {
+	Epoch uint64
+	// LastT1 is the last stamp on disk, milliseconds of CLOCK_BOOTTIME of
+	// Boot; without any record of the epoch, the time at which it began.
+	LastT1 int64
+	Boot   frame.BootID
+	Dating frame.Dating // of the last record
+}
+
+// Open opens the store in o.Dir, making it if need be. It fails only if the
+// directory is in use (ErrLocked) or cannot be written, or o is wrong: what is
+// damaged is salvaged, set aside and reported. It reads every record once and
+// writes one small commit.
+func Open(o Options) (*Store, *Report, error) {
+	if err := o.validate(); err != nil {
+		return nil, nil, err
+	}
+	lock, err := lockDir(o.Dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &Store{o: o, lock: lock, meta: metaFile{path: filepath.Join(o.Dir, metaName)}}
+	s.pending.front = make([]byte, 0, o.PendingBytes)
+	s.pending.back = make([]byte, 0, o.PendingBytes)
+	r, err := s.recover()
+	if err == nil {
+		err = s.begin(r)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, s.meta.close(), lock.Close())
+	}
+	return s, r, nil
+}
+
+// recover reads the directory and brings it in order.
+func (s *Store) recover() (*Report, error) {
+	r := &Report{}
+	list, err := listDir(s.o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range list.tmps {
+		if err := os.Remove(name); err != nil {
+			return nil, fmt.Errorf("store: remove what was being made: %w", err)
+		}
+	}
+	found, err := s.recoverMeta(r)
+	if err != nil {
+		return nil, err
+	}
+	s.badBytes += list.bad
+	for _, no := range list.segs {
+		s.recoverSegment(no, r)
+	}
+	s.unclean(found, r)
+	r.Notes = append(r.Notes, s.st.Notes...)
+	s.damaged = len(r.Salvaged)
+	return r, nil
+}
+
+// recoverMeta reads the state and sets a damaged file aside.
+func (s *Store) recoverMeta(r *Report) (found bool, err error) {
+	st, found, damage := loadMeta(s.meta.path)
+	s.st, r.Fresh = st, !found || damage != nil
+	if damage == nil && found {
+		s.meta.size, err = diskSize(s.meta.path)
+		return true, err
+	}
+	if _, err := os.Lstat(s.meta.path); err != nil {
+		return found, nil // a new store
+	}
+	if damage == nil {
+		damage = errors.New("holds no state")
+	}
+	size, _ := diskSize(s.meta.path)
+	report := Salvage{File: s.meta.path, Damage: damage}
+	if report.Bad, err = setAside(s.meta.path); err != nil {
+		return false, fmt.Errorf("store: set the damaged %s aside: %w", metaName, err)
+	}
+	s.badBytes += size
+	r.Salvaged = append(r.Salvaged, report)
+	return found, nil
+}
+
+// recoverSegment takes a segment into the store, what can be read of it.
+func (s *Store) recoverSegment(no uint64, r *Report) {
+	s.st.NextSeg = max(s.st.NextSeg, no+1)
+	g := &segment{no: no, path: s.segPath(no)}
+	for _, dropped := range s.st.Dropped {
+		if dropped == no && os.Remove(g.path) == nil {
+			return // its loss is noted; only the unlink was missing
+		}
+	}
+	largest, err := indexSegment(g, s.st.Aliases)
+	if err != nil {
+		size, _ := diskSize(g.path)
+		report, left := salvageFile(g.path, err)
+		if report.Bad != "" {
+			s.badBytes += size
+		}
+		if left {
+			largest, report.Err = indexSegment(g, s.st.Aliases)
+		}
+		r.Salvaged = append(r.Salvaged, report)
+		g.size, g.sealed = size, true
+		if g.unread = report.Err != nil; !g.unread && !left {
+			return
+		}
+	}
+	s.segs = append(s.segs, g)
+	r.Segments++
+	s.maxFrame = max(s.maxFrame, largest)
+	for lane := range g.spans {
+		sp := &g.spans[lane]
+		r.Frames += sp.Frames
+		if last := &s.st.Last[lane]; sp.Frames > 0 && last.Less(sp.last) {
+			*last = sp.last
+		}
+	}
+}
+
+// unclean reports how far the last run got, if it did not end in order.
+func (s *Store) unclean(found bool, r *Report) {
+	u := Unclean{Epoch: s.st.Epoch, LastT1: s.st.Start, Boot: s.st.Boot}
+	for lane := range s.st.Last {
+		u.Epoch = max(u.Epoch, s.st.Last[lane].Epoch)
+	}
+	if u.Epoch == 0 || found && s.st.Clean && !r.Fresh {
+		return
+	}
+	var newest frame.ID
+	for _, g := range s.segs {
+		for lane := range g.spans {
+			sp := &g.spans[lane]
+			if sp.Frames == 0 || sp.last.Epoch != u.Epoch || newest.Epoch == u.Epoch && sp.T1 < u.LastT1 {
+				continue
+			}
+			newest, u.LastT1, u.Boot, u.Dating = sp.last, sp.T1, sp.Boot, sp.Dating
+		}
+	}
+	r.Unclean = &u
+}
+
+// begin starts this run: the next epoch, made durable.
+func (s *Store) begin(r *Report) error {
+	s.mu.Lock()
+	for lane := range s.st.Last {
+		s.st.Epoch = max(s.st.Epoch, s.st.Last[lane].Epoch)
+		s.pending.last[lane] = s.st.Last[lane]
+	}
+	s.st.Epoch++
+	s.st.Boot, s.st.Start, s.st.Clean, s.st.Dropped = s.o.Boot, s.o.Now(), false, nil
+	if len(s.segs) == 0 {
+		s.st.Aliases = nil
+	}
+	r.Epoch = s.st.Epoch
+	err := s.writeStateLocked(&s.st)
+	s.mu.Unlock()
+	if err == nil {
+		s.tellRoom()
+	}
+	return err
+}

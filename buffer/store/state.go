@@ -1,0 +1,183 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// state is what the store knows beside its segments. It stands in meta.db as
+// one record, and is written at Open, Close, Reassign and when a segment is
+// dropped, never with data.
+type state struct {
+	Gen   uint64       `json:"gen"`   // grows with each write; the highest readable one counts
+	Epoch uint64       `json:"epoch"` // of the last Open or Reassign
+	Boot  frame.BootID `json:"boot"`  // in which that was
+	Start int64        `json:"start"` // and when, milliseconds of its CLOCK_BOOTTIME
+	Clean bool         `json:"clean"` // closed in order
+
+	NextSeg  uint64                `json:"next_seg"`
+	Last     [frame.Lanes]frame.ID `json:"last"`     // highest frame ever stored or released
+	Released [frame.Lanes]frame.ID `json:"released"` // lags: written when the state is written anyway
+	Notes    notes                 `json:"notes,omitempty"`
+	Dropped  []uint64              `json:"dropped,omitempty"` // segments noted in Notes, to be unlinked
+	Aliases  aliases               `json:"aliases,omitempty"`
+}
+
+// alias says that frames stored under epoch From count as frames of epoch To,
+// since Reassign. Order is kept: no epoch between the two is ever in use.
+type alias struct{ From, To uint64 }
+
+type aliases []alias
+
+// id returns the identity that a stored one has now.
+func (as aliases) id(id frame.ID) frame.ID {
+	for _, a := range as {
+		if id.Epoch == a.From {
+			return frame.ID{Epoch: a.To, Seq: id.Seq}
+		}
+	}
+	return id
+}
+
+// stored returns the lowest stored identity that can stand for id.
+func (as aliases) stored(id frame.ID) frame.ID {
+	low := id
+	for _, a := range as {
+		if a.To == id.Epoch {
+			low.Epoch = min(low.Epoch, a.From)
+		}
+	}
+	return low
+}
+
+// reassign returns the aliases after epoch from became to.
+func (as aliases) reassign(from, to uint64) aliases {
+	next := make(aliases, 0, len(as)+1)
+	for _, a := range as {
+		if a.To == from {
+			a.To = to
+		}
+		next = append(next, a)
+	}
+	return append(next, alias{from, to})
+}
+
+// stateKey is the key of the state's record.
+func stateKey() key { return key{stateLane} }
+
+// stateValue renders the state as a record's value.
+func stateValue(st *state) ([]byte, error) {
+	b, err := json.Marshal(st)
+	if err != nil {
+		return nil, fmt.Errorf("store: state: %w", err)
+	}
+	value := append(make([]byte, valueLen, valueLen+len(b)), b...)
+	if len(b) > 0xFFFF {
+		return nil, fmt.Errorf("store: state of %d bytes is too large", len(b))
+	}
+	k := stateKey()
+	sealValue(&k, value)
+	return value, nil
+}
+
+// parseState reads a record's value as a state, if it is one.
+func parseState(k, value []byte) (st state, ok bool) {
+	want := stateKey()
+	if string(k) != string(want[:]) {
+		return st, false
+	}
+	data, err := openValue(k, value)
+	if err != nil || json.Unmarshal(data, &st) != nil {
+		return state{}, false
+	}
+	return st, true
+}
+
+// metaFile is meta.db. The committer owns it.
+type metaFile struct {
+	path string
+	db   *bolt.DB
+	size int64
+}
+
+// metaMap is more than meta.db ever needs, so that it is never remapped.
+const metaMap = 1 << 20
+
+// loadMeta reads the state at path. found says whether there was one; damage
+// is set when the file did not hold it in order and had to be searched. It
+// changes nothing.
+func loadMeta(path string) (st state, found bool, damage error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return st, false, nil
+	}
+	_, damage = checkFile(path, func(k, v []byte) error {
+		s, ok := parseState(k, v)
+		if !ok {
+			return errRecord
+		}
+		st, found = s, true
+		return nil
+	})
+	if damage == nil {
+		return st, found, nil
+	}
+	st, found = state{}, false
+	err := scanRecords(path, stateLane, func(k, v []byte, _ int64) {
+		if s, ok := parseState(k, v); ok && (!found || s.Gen > st.Gen) {
+			st, found = s, true
+		}
+	})
+	if err != nil {
+		damage = fmt.Errorf("%w; %w", damage, err)
+	}
+	return st, found, damage
+}
+
+// write makes st durable, making the file if it is not there.
+func (m *metaFile) write(st *state) (written int64, err error) {
+	st.Gen++
+	value, err := stateValue(st)
+	if err != nil {
+		return 0, err
+	}
+	target, made := m.path, false
+	if m.db == nil {
+		if _, err := os.Stat(m.path); err != nil {
+			target, made = m.path+tmpSuffix, true
+			os.Remove(target)
+		}
+		if m.db, err = openWriter(target, metaMap); err != nil {
+			return 0, fmt.Errorf("store: open %s: %w", target, err)
+		}
+	}
+	k := stateKey()
+	written, err = update(m.db, func(b *bolt.Bucket) error { return b.Put(k[:], value) })
+	if err == nil && made {
+		if err = os.Rename(target, m.path); err == nil {
+			err = syncDir(filepath.Dir(m.path))
+		}
+	}
+	if err != nil {
+		m.close()
+		return written, fmt.Errorf("store: write %s: %w", m.path, err)
+	}
+	m.size, err = diskSize(m.path)
+	return written, err
+}
+
+func (m *metaFile) close() error {
+	if m.db == nil {
+		return nil
+	}
+	err := m.db.Close()
+	m.db = nil
+	return err
+}

@@ -1,0 +1,231 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// What callers branch on. Put returns them as they are; the others wrap them.
+var (
+	ErrLocked      = errors.New("another process uses this store (stop it, or give this one another spool.path)")
+	ErrOff         = errors.New("store: closed")
+	ErrFull        = errors.New("store: full")
+	ErrPendingFull = errors.New("store: memory for uncommitted frames is full")
+	ErrTooLarge    = errors.New("store: frame is larger than the memory for uncommitted frames")
+	ErrOrder       = errors.New("store: frame does not come after the last one of its lane, or names no predecessor before it")
+	ErrShort       = errors.New("store: frame's payload capacity is too small, see Stats.MaxPayload")
+)
+
+// Policy says what gives way when the store is full.
+type Policy uint8
+
+// The policies of spool.drop.
+const (
+	DropOldest Policy = iota // unlink the oldest segment and note what it held
+	DropNewest               // refuse: Put returns ErrFull and the caller declares the loss
+)
+
+// Options configure a store.
+type Options struct {
+	Dir      string // made if absent; one process at a time
+	MaxBytes int64  // bound on what the directory takes on disk; files set aside count up to half of it
+	Drop     Policy
+
+	// SegmentBytes is the size at which a new segment begins; 0 = 4 MiB, and
+	// never more than a quarter of MaxBytes.
+	SegmentBytes int64
+	// PendingBytes is how much one commit can take, record overhead included
+	// (RecordBytes). Two buffers of this size are allocated at Open.
+	PendingBytes int
+
+	Boot frame.BootID // the running boot
+	Now  func() int64 // milliseconds of CLOCK_BOOTTIME
+
+	// OnDamage, if set, hears of damage met after Open, from the goroutine
+	// that met it. It must not call the store.
+	OnDamage func(Salvage)
+}
+
+const (
+	defaultSegment = 4 << 20
+	minMaxBytes    = 1 << 20
+	// metaReserve is the part of MaxBytes kept for meta.db and the lock.
+	metaReserve = 128 << 10
+)
+
+func (o *Options) validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("store: "+format, args...)) }
+	if o.Dir == "" {
+		bad(`Dir is empty: name a directory`)
+	}
+	if o.MaxBytes < minMaxBytes {
+		bad("MaxBytes is %d: give at least %d", o.MaxBytes, minMaxBytes)
+	}
+	if o.SegmentBytes < 0 {
+		bad("SegmentBytes is %d: give 0 for the default or a size", o.SegmentBytes)
+	}
+	if least, _ := recordBytes(0); o.PendingBytes < least || int64(o.PendingBytes) > o.MaxBytes/4 {
+		bad("PendingBytes is %d: give %d up to a quarter of MaxBytes, %d", o.PendingBytes, least, o.MaxBytes/4)
+	}
+	if o.Drop > DropNewest {
+		bad("Drop is %d: give DropOldest or DropNewest", o.Drop)
+	}
+	if o.Now == nil {
+		bad("Now is nil: give the clock of the agent")
+	}
+	if o.SegmentBytes == 0 {
+		o.SegmentBytes = defaultSegment
+	}
+	o.SegmentBytes = min(o.SegmentBytes, o.MaxBytes/4)
+	return errors.Join(errs...)
+}
+
+// Store keeps frames. Its methods are safe for concurrent use; see the package
+// comment for who calls what.
+//
+// Lock order: commitMu, then mu, then pending.mu.
+type Store struct {
+	o    Options
+	lock *os.File
+
+	commitMu sync.Mutex // held while writing; guards meta
+	meta     metaFile
+	closed   bool // written under both, read under either
+
+	mu      sync.Mutex // guards all below, and what is read through the segments
+	segs    []*segment // ascending numbers
+	active  *segment   // the last of segs while it is open for writing
+	st      state      // as it is to be written next
+	readers [frame.Lanes]reader
+	// handed is the highest frame Next returned: what lies between Released
+	// and it is in flight and dropped last.
+	handed  [frame.Lanes]frame.ID
+	written int64 // bytes written to files since Open
+	commits int64
+	damaged int // files set aside since Open, at Open included
+
+	badBytes int64
+	maxFrame int // largest payload stored
+
+	pending pending
+}
+
+// Epoch returns the epoch of this run: one more than the last one's, or what
+// Reassign made it.
+func (s *Store) Epoch() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.st.Epoch
+}
+
+// Last returns the highest frame of a lane that the store ever held or that
+// was released, as far as it knows. The next frame's Prev is this or later.
+func (s *Store) Last(lane frame.Lane) frame.ID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.st.Last[lane]
+}
+
+// Reassign makes the frames of the current epoch frames of epoch to, durably,
+// and to the current epoch. It is for a server that has seen a higher fence
+// than this store, as with a new SD card.
+func (s *Store) Reassign(to uint64) error {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	if s.closed {
+		return ErrOff
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	from := s.st.Epoch
+	if to <= from {
+		return fmt.Errorf("store: reassign epoch %d to %d: the new one must be higher", from, to)
+	}
+	next := s.st
+	next.Epoch, next.Aliases = to, s.st.Aliases.reassign(from, to)
+	next.translate()
+	if err := s.writeStateLocked(&next); err != nil {
+		return err
+	}
+	s.st = next
+	for _, g := range s.segs {
+		for i := range g.spans {
+			g.spans[i].translate(s.st.Aliases)
+		}
+	}
+	for i := range s.handed {
+		s.handed[i] = s.st.Aliases.id(s.handed[i])
+	}
+	s.pending.translate(s.st.Aliases)
+	return nil
+}
+
+// translate applies the aliases to all identities of the state.
+func (st *state) translate() {
+	for i := range st.Last {
+		st.Last[i], st.Released[i] = st.Aliases.id(st.Last[i]), st.Aliases.id(st.Released[i])
+	}
+	st.Notes = append(notes(nil), st.Notes...)
+	for i := range st.Notes {
+		n := &st.Notes[i]
+		n.From, n.To = st.Aliases.id(n.From), st.Aliases.id(n.To)
+	}
+}
+
+func (sp *span) translate(as aliases) {
+	sp.prev, sp.first, sp.last = as.id(sp.prev), as.id(sp.first), as.id(sp.last)
+}
+
+// Release says that the server has everything of a lane up to and including
+// upTo. It is cheap: segments are unlinked by the next Commit or Sweep.
+func (s *Store) Release(lane frame.Lane, upTo frame.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.st.Released[lane].Less(upTo) {
+		return
+	}
+	s.st.Released[lane] = upTo
+	if s.st.Last[lane].Less(upTo) {
+		s.st.Last[lane] = upTo
+	}
+	s.st.Notes = s.st.Notes.release(lane, upTo)
+}
+
+// Close commits what is pending, unlinks what is released, marks the store
+// clean and gives the directory free. The store is off afterwards, whatever
+// the error.
+func (s *Store) Close() error {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.pending.close()
+	err := s.commitAll()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	err = errors.Join(err, s.sealLocked())
+	s.sweepLocked()
+	for i := range s.readers {
+		s.readers[i].close()
+	}
+	if err == nil {
+		s.st.Clean = true
+		err = s.writeStateLocked(&s.st)
+	}
+	return errors.Join(err, s.meta.close(), s.lock.Close())
+}
+
+// writeStateLocked makes st durable. Both commitMu and mu are held: the state
+// is small, and its writes are rare.
+func (s *Store) writeStateLocked(st *state) error {
+	n, err := s.meta.write(st)
+	s.written += n
+	return err
+}
