@@ -92,7 +92,9 @@ func (p *Pipeline) Stop(ctx context.Context) error {
 	select {
 	case <-ended:
 	case <-ctx.Done():
-		errs = append(errs, fmt.Errorf("sensors still in a driver's call: %v", p.stuck()))
+		if names := p.stuck(); len(names) > 0 {
+			errs = append(errs, fmt.Errorf("sensors still in a driver's call: %v", names))
+		}
 	}
 	p.in.closed.Store(true)
 	p.drain <- ctx
