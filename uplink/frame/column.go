@@ -6,10 +6,11 @@ package frame
 // "Columns"). All arithmetic is modulo 2^64, so any integer survives.
 
 const (
-	line     = 3  // in place of differences: a straight line
-	slopeBit = 16 // binary places of a line's slope
-	maxTaps  = 16 // past values that a prediction looks at
-	minPlain = 3  // shorter columns carry no predictor
+	line       = 3  // in place of differences: a straight line
+	slopeBit   = 16 // binary places of a line's slope
+	maxTaps    = 16 // past values that a prediction looks at
+	minPlain   = 3  // shorter columns carry no predictor
+	softenFrom = 16 // shorter columns learn on as if they were part of the one before
 )
 
 // predictor is how a column is predicted; the zero value with diff 1 stands
@@ -82,7 +83,9 @@ func (h *history) push(p *predictor, x, y int64) {
 
 // column codes x by predictor p.
 func (e *rangeEnc) column(m *columnModel, p *predictor, x []int64) {
-	m.resid.soften()
+	if len(x) >= softenFrom {
+		m.resid.soften()
+	}
 	if len(x) < minPlain {
 		p = &plain
 	} else {
@@ -109,7 +112,9 @@ func (e *rangeEnc) column(m *columnModel, p *predictor, x []int64) {
 
 // column reads len(x) values.
 func (d *rangeDec) column(m *columnModel, x []int64) {
-	m.resid.soften()
+	if len(x) >= softenFrom {
+		m.resid.soften()
+	}
 	p := plain
 	if len(x) >= minPlain {
 		d.predictor(m, &p)
