@@ -21,7 +21,7 @@ func listen(where string) (net.Listener, error) {
 		return ln, nil
 	}
 	if !strings.HasPrefix(path, "/") {
-		return nil, fmt.Errorf("http.listen = %q: want an absolute path behind unix:", where)
+		return nil, fmt.Errorf("http.listen = %q: want unix: and an absolute path", where)
 	}
 	if err := removeStale(path); err != nil {
 		return nil, fmt.Errorf("http.listen = %q: %w", where, err)
