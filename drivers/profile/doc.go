@@ -1,0 +1,79 @@
+// Package profile runs I2C chips that are described as data: a register map
+// in TOML, compiled at start into a flat list of operations. The chips that
+// telhub ships (package profiles) and those that users describe in their own
+// configuration are written in the same language.
+//
+// Compile checks a profile completely and reports every problem at once.
+// Program is the immutable result; Device is one chip on a bus and satisfies
+// drivers.Sensor. A Device belongs to the goroutine that owns its bus. After
+// New nothing allocates, on error paths neither. The package starts no
+// goroutine and imports periph's bus interface and package drivers only.
+//
+// # The language
+//
+//	[profile.tmp117]
+//	kind      = "i2c"                    # required
+//	title     = "TI TMP117 thermometer"  # title, doc, datasheet: for people
+//	addr      = [0x48, 0x49]             # 7-bit addresses, the default first
+//	time      = "140ms"                  # conversion time, see below
+//	stretches = false                    # true: the chip stretches the clock
+//	const.shunt = 0.1                    # numbers that a sensor's options may replace
+//
+// Identity. One table or several, all of which must hold. `equals` may list
+// several values, `differs` is its opposite. Without either, a valid checksum
+// is the proof.
+//
+//	identify = { reg = 0x0F, mask = 0x0FFF, equals = 0x0117 }
+//	identify = { write = [0x89], wait = "1ms", bytes = 6, crc = "sensirion" }
+//
+// The compared number is unsigned and big-endian, as wide as `bytes` say (or
+// as mask and values need, when there is no `bytes`), unless `at` with `type`
+// or `bit` and `width` say otherwise.
+//
+// Init runs after the identity was verified, and again after failures. It may
+// write, wait and poll:
+//
+//	init = [[0x01, 0x02, 0x20], { wait = "10ms" }]
+//
+// Read is the program of one measurement. The bytes of its read steps are laid
+// end to end, checksums included; `at` in an output counts from there.
+//
+//	{ reg = 0x00, bytes = 2 }              write a register number, repeated start, read
+//	{ write = [0xE0, 0x00], bytes = 3 }    the same with any bytes
+//	{ reg = 0x00, bytes = 2, stop = true } with a stop between write and read
+//	{ write = [0xFD] }                     only write
+//	{ bytes = 6, crc = "sensirion" }       only read, checksum verified
+//	{ wait = "10ms" }                      the bus serves others meanwhile, from 2 ms up
+//	{ poll = { reg = 0x00, mask = 0x80, equals = 0x80, timeout = "50ms", every = "5ms" } }
+//
+// Checksums: "sensirion" (CRC-8 0x31, start 0xFF, after each two bytes; after
+// all of them with crc_over = "frame"), "smbus-pec" (CRC-8 0x07 over address
+// bytes and data), "modbus" (CRC-16, low byte first), "sum8" and "xor8", each
+// at the end of the step.
+//
+// Outputs. Each has its own table; they are numbered in the order of their names.
+//
+//	out.temperature = { at = 0, type = "i16be", scale = 0.0078125, unit = "Cel", invalid = [0x8000] }
+//
+//	at, type        first byte and form: u8 i8, u16 i16 u24 i24 u32 i32 f32 with be or le.
+//	                A field passes over the checksums of words.
+//	at, bit, width  instead of type: width bits (1 to 32) from bit `bit` on, counted
+//	                from the most significant bit of byte `at`; signed = true for two's complement
+//	mask, shift     the number as read is masked, then shifted right (signed: arithmetically)
+//	invalid         numbers as read, before mask and shift, that mean "not measured"
+//	scale, offset   value = number × scale + offset. A scale or offset may be text with
+//	                constants: "0.00001 / shunt". Only * and / between numbers and constants.
+//	map             instead of scale: [[number, value], [number, value]], a straight line
+//	from            instead of at: another output's value; that output has its own at
+//	times           the value is multiplied by that output's value
+//	clamp           [low, high]: values outside are moved to the bound
+//	valid           [low, high]: values outside are marked bad
+//	round           the value is rounded to a multiple of this, which becomes its resolution
+//	unit            SenML (RFC 8428, RFC 8798): "Cel", "%RH", "Pa", "V"; "" for a bare number
+//
+// An invalid or non-finite value is marked bad, and so is what refers to it.
+//
+// `time` is how long the chip needs for a measurement. A sensor's period must
+// not be shorter, and the first Read after an Init that wrote something waits
+// that long, so that it does not fetch what was measured before.
+package profile
