@@ -1,0 +1,54 @@
+package catalog
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/telhub/telhub/drivers/bmx280"
+	"github.com/telhub/telhub/drivers/profiles"
+)
+
+// engines are the engines that are written in Go, by the name that a sensor's
+// "use" calls them. It is never changed.
+var engines = map[string]Engine{
+	"bme280": {
+		Name: "bme280", Kind: I2C, Addrs: []uint16{0x76, 0x77},
+		Doc:     "Bosch BME280: temperature, pressure and humidity of the air.",
+		Options: bmx280Options(bmx280.BME280),
+		sensor:  newBMX280(bmx280.BME280),
+	},
+	"bmp280": {
+		Name: "bmp280", Kind: I2C, Addrs: []uint16{0x76, 0x77},
+		Doc:     "Bosch BMP280: temperature and pressure of the air.",
+		Options: bmx280Options(bmx280.BMP280),
+		sensor:  newBMX280(bmx280.BMP280),
+	},
+	"nmea": {
+		Name: "nmea", Kind: Serial, Mode: "9600 8N1",
+		Doc: "NMEA-0183 from GNSS receivers, echo sounders, compasses and weather stations. " +
+			"Receivers mostly send at 9600 baud, marine instruments at 4800.",
+		stream: newNMEA,
+	},
+}
+
+// Lookup finds what a sensor's "use" names: an engine, a profile of the
+// configuration, or a profile that telhub ships, in this order. A user's
+// profile may thus replace a shipped one.
+func Lookup(use string, user Profiles) (Engine, bool) {
+	if e, ok := engines[use]; ok {
+		return e, true
+	}
+	if p, ok := user[use]; ok {
+		return profileEngine(p), true
+	}
+	return shipped(use)
+}
+
+// Names lists everything that Lookup finds, in alphabetical order.
+func Names(user Profiles) []string {
+	names := slices.Collect(maps.Keys(engines))
+	names = append(names, profiles.Names()...)
+	names = append(names, slices.Collect(maps.Keys(user))...)
+	slices.Sort(names)
+	return slices.Compact(names)
+}

@@ -1,0 +1,169 @@
+package catalog
+
+import (
+	"strings"
+	"time"
+
+	"periph.io/x/conn/v3/i2c"
+
+	"github.com/telhub/telhub/drivers"
+)
+
+// BusKind is the kind of bus that an engine's sensors are connected to.
+type BusKind uint8
+
+// The kinds of bus.
+const (
+	I2C BusKind = iota
+	Serial
+)
+
+// String names the kind as messages do.
+func (k BusKind) String() string {
+	if k == I2C {
+		return "I2C"
+	}
+	return "serial"
+}
+
+// Type is the type of an option's value.
+type Type uint8
+
+// The types, with the Go type that an Options map holds for each.
+const (
+	Text     Type = iota // string
+	Choice               // string, one of Option.Allowed
+	Int                  // int64
+	Float                // float64
+	Bool                 // bool
+	Duration             // time.Duration
+	Texts                // []string
+	TextMap              // map[string]string
+)
+
+// Option describes one setting of an engine. Default, Min and Max are text in
+// the notation of the configuration; empty means none.
+type Option struct {
+	Name    string
+	Type    Type
+	Default string
+	Unit    string
+	Min     string
+	Max     string
+	Allowed []string // of a Choice or an Int: the only values
+	Doc     string
+	Example string // as TOML writes it
+}
+
+// Options are the values of an engine's options by name. Options without
+// default that were not set are missing.
+type Options map[string]any
+
+// Engine is a way to read sensors.
+type Engine struct {
+	Name    string // as a sensor's "use" calls it
+	Kind    BusKind
+	Doc     string // one sentence
+	Options []Option
+
+	// Addrs are the addresses that an I2C chip can have, the usual one first;
+	// nil when the configuration must name it.
+	Addrs []uint16
+	// Time is how long a measurement takes at least, where that does not
+	// depend on options; 0 when it is not known.
+	Time time.Duration
+	// Mode is what serial senders of this kind usually use: "9600 8N1".
+	Mode string
+
+	sensor func(i2c.Bus, *Spec) (drivers.Sensor, error) // I2C
+	stream func(*Spec) (drivers.Stream, error)          // Serial
+}
+
+// Spec is one sensor of a configuration.
+type Spec struct {
+	Name    string // the sensor's name, for messages
+	Engine  Engine
+	Addr    uint16 // I2C
+	Options Options
+}
+
+// OpenSensor makes the sensor that spec describes. The sensor does not own
+// the bus, and touches it from Init on.
+func OpenSensor(bus i2c.Bus, spec Spec) (drivers.Sensor, error) {
+	return spec.Engine.sensor(bus, &spec)
+}
+
+// OpenStream makes the decoder that spec describes.
+func OpenStream(spec Spec) (drivers.Stream, error) {
+	return spec.Engine.stream(&spec)
+}
+
+// Facts are what construction tells about a sensor.
+type Facts struct {
+	Outputs  []drivers.Output
+	MinEvery time.Duration // shortest sensible period; 0 when it is not known
+}
+
+// Check makes the sensor without a bus and returns what it learned, or the
+// engine's complaint about options that do not fit together.
+func Check(spec Spec) (Facts, error) {
+	if spec.Engine.Kind == Serial {
+		s, err := OpenStream(spec)
+		if err != nil {
+			return Facts{}, refine(err, &spec.Engine)
+		}
+		return Facts{Outputs: s.Outputs()}, nil
+	}
+	s, err := OpenSensor(nil, spec)
+	if err != nil {
+		return Facts{}, refine(err, &spec.Engine)
+	}
+	facts := Facts{Outputs: s.Outputs(), MinEvery: spec.Engine.Time}
+	if t, ok := s.(interface{ Conversion() time.Duration }); ok {
+		facts.MinEvery = max(facts.MinEvery, t.Conversion())
+	}
+	return facts, nil
+}
+
+// OptionError is an engine's complaint about one option.
+type OptionError struct {
+	Option string
+	Msg    string // what is wrong and the cure
+}
+
+// Error gives "option: what is wrong".
+func (e *OptionError) Error() string { return e.Option + ": " + e.Msg }
+
+// refine turns an engine's error "engine: option value: msg" into an
+// OptionError, when it begins like that, and leaves others as they are.
+func refine(err error, e *Engine) error {
+	_, rest, _ := strings.Cut(err.Error(), ": ")
+	subject, msg, found := strings.Cut(rest, ": ")
+	name, _, _ := strings.Cut(subject, " ")
+	if !found {
+		return err
+	}
+	for i := range e.Options {
+		if e.Options[i].Name == name {
+			return &OptionError{Option: name, Msg: msg}
+		}
+	}
+	return err
+}
+
+// text, number and the like read an option whose type the configuration has
+// checked already; a missing one gives the zero value.
+func text(o Options, name string) string {
+	s, _ := o[name].(string)
+	return s
+}
+
+func number(o Options, name string) int {
+	n, _ := o[name].(int64)
+	return int(n)
+}
+
+func duration(o Options, name string) time.Duration {
+	d, _ := o[name].(time.Duration)
+	return d
+}
