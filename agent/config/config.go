@@ -1,0 +1,132 @@
+package config
+
+import (
+	"time"
+
+	"github.com/telhub/telhub/drivers/catalog"
+)
+
+// Config is a complete configuration: every field has its value, defaults
+// included. It is read-only once loaded.
+type Config struct {
+	Device  string // name under which samples travel; SenML characters without '/'
+	Log     Log
+	Queue   Queue
+	Workers Workers
+	Uplink  Uplink
+	Redis   Redis
+	Spool   Spool
+	HTTP    HTTP
+
+	Buses    []Bus    // in the file's order; serial ports named by a sensor come last
+	Sensors  []Sensor // in the file's order
+	Profiles catalog.Profiles
+
+	file string // where it was read from, for messages; empty without a file
+}
+
+// Log says what is logged and how.
+type Log struct {
+	Level      string            // one of Levels
+	Format     string            // "json" or "console"
+	Components map[string]string // component → level, where it differs; nil when nowhere
+}
+
+// Queue is the ring between sensors and workers.
+type Queue struct {
+	Capacity int // samples
+}
+
+// Workers turn samples into frames.
+type Workers struct {
+	Count int
+}
+
+// Uplink is how frames travel.
+type Uplink struct {
+	Encoding     string        // "senml" or "compact"
+	Flush        time.Duration // a frame is sealed when its first sample is this old
+	Frame        int           // a frame is sealed when it holds this many samples
+	BackfillRate int64         // bytes a second of backlog beside live; 0: 80 % of what live leaves
+	Breaker      Breaker
+}
+
+// Breaker is the circuit breaker of the uplink.
+type Breaker struct {
+	Failures int           // consecutive failures that open it
+	Open     time.Duration // first wait
+	OpenMax  time.Duration // longest wait
+}
+
+// Redis is where frames go. Its password comes from Redis.Password.
+type Redis struct {
+	URL          URL
+	User         string // ACL user; empty: the URL's, or the default user
+	PasswordFile string // also set to the systemd credential when there is one
+	CAFile       string
+	CertFile     string
+	KeyFile      string
+	Stream       string
+	Shards       int
+	MaxLen       int64  // per stream, approximate; 0: never trimmed
+	Durability   string // "auto", "memory", "aof" or "replica"
+
+	EnvPassword Secret // TELEMETRY_REDIS_PASSWORD; exported, because fmt hides only fields that it may call
+}
+
+// Spool is the store for outages.
+type Spool struct {
+	Path    string
+	MaxSize int64         // bytes
+	Drop    string        // "oldest" or "newest"
+	MaxLoss time.Duration // what a power cut may cost while spooling
+}
+
+// HTTP is the local face.
+type HTTP struct {
+	Listen string // "host:port", "unix:/path" or "" for off
+}
+
+// Bus is an I2C bus or a serial port.
+type Bus struct {
+	Name    string // for a port that a sensor names itself, the port's path
+	Kind    catalog.BusKind
+	Path    string        // I2C: device node
+	Port    string        // serial: device node, by-id or by-path link
+	Mode    string        // serial: "9600 8N1"
+	Timeout time.Duration // longest transaction (I2C) or wait for an answer (serial)
+}
+
+// Sensor is one sensor and the engine that reads it.
+type Sensor struct {
+	Name   string
+	Use    string
+	Engine catalog.Engine
+	Bus    string // name of one of Config.Buses
+	Addr   uint16 // I2C: 7-bit address
+	Every  time.Duration
+	Only   []string // outputs to keep; nil: all
+
+	// Options holds the engine's own settings, defaults included.
+	Options catalog.Options
+
+	port, mode string // of a serial sensor that names its port itself
+}
+
+// Spec gives the sensor as the catalog opens it.
+func (s *Sensor) Spec() catalog.Spec {
+	return catalog.Spec{Name: s.Name, Engine: s.Engine, Addr: s.Addr, Options: s.Options}
+}
+
+// BusOf returns the bus that a sensor is connected to.
+func (c *Config) BusOf(s *Sensor) *Bus { return c.bus(s.Bus) }
+
+// bus finds a bus by name; nil when there is none.
+func (c *Config) bus(name string) *Bus {
+	for i := range c.Buses {
+		if c.Buses[i].Name == name {
+			return &c.Buses[i]
+		}
+	}
+	return nil
+}

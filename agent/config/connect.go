@@ -1,0 +1,239 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/catalog"
+	"github.com/telhub/telhub/internal/toml"
+)
+
+// conflicts connects the sensors to their buses and reports what two of them
+// cannot share: a name, an address, a port.
+func (l *loader) conflicts(drafts []*draft) {
+	names := make(map[string]*draft)
+	seats := make(map[string]*draft) // bus and address, or serial port
+	for _, d := range drafts {
+		if other := names[d.Name]; other != nil && d.Name != "" {
+			l.fail(d, "name", fault{fmt.Sprintf("is taken by the sensor in line %d", other.table.Line), "names are unique on a device"})
+		} else {
+			names[d.Name] = d
+		}
+		seat := l.connect(d)
+		if seat == "" {
+			continue
+		}
+		if other := seats[seat]; other != nil {
+			l.taken(d, other)
+			continue
+		}
+		seats[seat] = d
+	}
+}
+
+func (l *loader) taken(d, other *draft) {
+	at := fmt.Sprintf("%s in line %d", other.label, other.table.Line)
+	switch {
+	case d.Engine.Kind == catalog.I2C:
+		key := "addr"
+		if d.table.Fields[key] == nil {
+			key = "bus"
+		}
+		l.fail(d, key, fault{
+			fmt.Sprintf("address 0x%02x on %s is taken by %s", d.Addr, d.Bus, at),
+			"two chips cannot answer at one address: set another by the chip's address pin, or use another bus",
+		})
+	case d.port != "":
+		l.fail(d, "port", fault{"is taken by " + at, "a port has one reader: one sensor with all its outputs"})
+	default:
+		l.fail(d, "bus", fault{"is taken by " + at, "a port has one reader: one sensor with all its outputs"})
+	}
+}
+
+// connect finds the sensor's bus and address. It returns what no other sensor
+// may have, or "" when that is not known.
+func (l *loader) connect(d *draft) (seat string) {
+	switch {
+	case d.Engine.Name == "":
+		return ""
+	case d.Engine.Kind == catalog.Serial && d.port != "" && d.Bus != "":
+		l.fail(d, "port", fault{"stands beside bus", "keep one: bus names a [bus.NAME], port the device itself"})
+		return ""
+	case d.Engine.Kind == catalog.Serial && d.Bus == "" && d.table.Fields["port"] != nil:
+		return l.ownPort(d)
+	case d.table.Fields["bus"] == nil:
+		l.fail(d, "bus", fault{"is missing", l.busCure(d.Engine.Kind)})
+		return ""
+	case d.table.Fields["bus"].Kind != toml.Text:
+		return "" // reported already
+	}
+	b := l.cfg.bus(d.Bus)
+	switch {
+	case b == nil:
+		l.fail(d, "bus", fault{"there is no such bus", l.busCure(d.Engine.Kind)})
+		return ""
+	case b.Kind == unknownKind:
+		return ""
+	case b.Kind != d.Engine.Kind:
+		l.fail(d, "bus", fault{
+			fmt.Sprintf("is a%s bus, and %s needs a%s one", article(b.Kind), d.Engine.Name, article(d.Engine.Kind)),
+			l.busCure(d.Engine.Kind),
+		})
+		return ""
+	}
+	if d.Engine.Kind == catalog.Serial {
+		return l.sharePort(d, b)
+	}
+	if !l.address(d) {
+		return ""
+	}
+	return fmt.Sprintf("%s 0x%02x", d.Bus, d.Addr)
+}
+
+func article(k catalog.BusKind) string {
+	if k == catalog.I2C {
+		return "n I2C"
+	}
+	return " serial"
+}
+
+// busCure names the buses of the right kind.
+func (l *loader) busCure(kind catalog.BusKind) string {
+	var names []string
+	for i := range l.cfg.Buses {
+		if b := &l.cfg.Buses[i]; b.Kind == kind && b.Name != b.Port {
+			names = append(names, b.Name)
+		}
+	}
+	switch {
+	case len(names) > 0 && kind == catalog.Serial:
+		return "the file's serial buses are " + strings.Join(names, ", ") + `; or name the device itself: port = "/dev/ttyAMA0"`
+	case len(names) > 0:
+		return "the file's " + kind.String() + " buses are " + strings.Join(names, ", ")
+	case kind == catalog.Serial:
+		return `add port = "/dev/ttyAMA0", or define a serial port: [bus.NAME] with port = "…"`
+	}
+	return `define one: [bus.i2c1] with path = "/dev/i2c-1"`
+}
+
+// ownPort makes a bus of the port that a sensor names itself. Its name is the
+// port's path, which no [bus.NAME] can have.
+func (l *loader) ownPort(d *draft) (seat string) {
+	if d.port == "" {
+		return "" // reported already
+	}
+	d.Bus = d.port
+	for i := range l.cfg.Buses {
+		if b := &l.cfg.Buses[i]; b.Port == d.port && b.Name != d.port {
+			l.fail(d, "port", fault{"is the device of bus " + b.Name, "write bus = \"" + b.Name + "\" instead"})
+			return ""
+		}
+	}
+	if l.cfg.bus(d.port) == nil {
+		b := Bus{Name: d.port, Port: d.port, Mode: cmp.Or(d.mode, d.Engine.Mode)}
+		b.settle()
+		l.cfg.Buses = append(l.cfg.Buses, b)
+	}
+	return d.port
+}
+
+// sharePort checks a serial sensor on a [bus.NAME].
+func (l *loader) sharePort(d *draft, b *Bus) (seat string) {
+	if d.mode != "" {
+		l.fail(d, "mode", fault{"belongs to the bus", "write it under [bus." + b.Name + "]"})
+	}
+	if b.Mode == "" {
+		b.Mode = d.Engine.Mode
+	}
+	return b.Name
+}
+
+// address fills the usual address and checks a given one.
+func (l *loader) address(d *draft) bool {
+	addrs := d.Engine.Addrs
+	switch {
+	case d.table.Fields["addr"] != nil && d.Addr == 0:
+		return false // reported already
+	case d.Addr == 0 && len(addrs) == 0:
+		l.fail(d, "addr", fault{"is missing", "add addr = 0x48, or whatever telhub scan finds"})
+		return false
+	case d.Addr == 0:
+		d.Addr = addrs[0]
+	case len(addrs) > 0 && !slices.Contains(addrs, d.Addr):
+		l.fail(d, "addr", fault{d.Engine.Name + " answers at " + hexList(addrs) + " only", ""})
+		return false
+	}
+	return true
+}
+
+// hexList names addresses: "0x76 or 0x77", "0x40 to 0x4f".
+func hexList(addrs []uint16) string {
+	first, last := addrs[0], addrs[len(addrs)-1]
+	if n := len(addrs); n > 2 && int(last)-int(first) == n-1 && slices.IsSorted(addrs) {
+		return fmt.Sprintf("0x%02x to 0x%02x", first, last)
+	}
+	s := make([]string, len(addrs))
+	for i, a := range addrs {
+		s[i] = fmt.Sprintf("0x%02x", a)
+	}
+	if n := len(s); n > 1 {
+		s[n-2] += " or " + s[n-1]
+		s = s[:n-1]
+	}
+	return strings.Join(s, ", ")
+}
+
+// finishSensor lets the engine judge its options, and checks what depends on
+// the outputs. It returns how many channels the sensor has.
+func (l *loader) finishSensor(d *draft) (channels int) {
+	if d.broken || d.Engine.Name == "" {
+		return 0
+	}
+	facts, err := catalog.Check(d.Spec())
+	if err != nil {
+		l.refused(d, err)
+		return 0
+	}
+	if facts.MinEvery > d.Every {
+		l.fail(d, "every", fault{
+			fmt.Sprintf("a measurement of this %s takes up to %v", d.Engine.Name, facts.MinEvery),
+			"measure less often",
+		})
+	}
+	l.only(d, facts.Outputs)
+	if d.Only != nil {
+		return len(d.Only)
+	}
+	return len(facts.Outputs)
+}
+
+// refused reports an engine's complaint, at the option it concerns if it says
+// which one.
+func (l *loader) refused(d *draft, err error) {
+	var oe *catalog.OptionError
+	if errors.As(err, &oe) {
+		l.fail(d, oe.Option, fault{oe.Msg, ""})
+		return
+	}
+	l.fail(d, "", fault{err.Error(), ""})
+}
+
+// only checks that the outputs to keep exist and are named once.
+func (l *loader) only(d *draft, outputs []drivers.Output) {
+	names := make([]string, len(outputs))
+	for i := range outputs {
+		names[i] = outputs[i].Name
+	}
+	for i, o := range d.Only {
+		switch {
+		case !slices.Contains(names, o):
+			l.fail(d, "only", fault{toml.Shorten(o) + " is no output of " + d.Engine.Name, didYouMean(o, names)})
+		case slices.Contains(d.Only[:i], o):
+			l.fail(d, "only", fault{o + " stands there twice", "delete one"})
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// maxSecretBytes bounds a password file; what is longer is not a password.
+const maxSecretBytes = 4096
+
+// Secret is text that never shows itself: whatever prints it prints "***".
+type Secret string
+
+// String hides the secret.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "***"
+}
+
+// GoString hides the secret from %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText hides the secret from JSON.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Reveal gives the secret itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// URL is an address that may hold a password, which its String does not show.
+type URL string
+
+// String gives the URL with *** in place of its password.
+func (u URL) String() string { return Redacted(string(u)) }
+
+// GoString hides the password from %#v.
+func (u URL) GoString() string { return u.String() }
+
+// MarshalText hides the password from JSON.
+func (u URL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
+
+// Reveal gives the URL as it was configured, password included.
+func (u URL) Reveal() string { return string(u) }
+
+// Redacted replaces the password in a URL by ***. It also works on text that
+// is not a valid URL, because messages show those: everything between a colon
+// and the last @ goes, and so does whatever stands where a port should but is
+// no number, because then the @ may have been forgotten.
+func Redacted(url string) string {
+	start := 0
+	if i := strings.Index(url, "://"); i >= 0 {
+		start = i + len("://")
+	}
+	scheme, rest := url[:start], url[start:]
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		if colon := strings.IndexByte(rest[:at], ':'); colon >= 0 {
+			return scheme + rest[:colon+1] + "***" + rest[at:]
+		}
+		return url
+	}
+	hosts, path, hasPath := strings.Cut(rest, "/")
+	parts := strings.Split(hosts, ",")
+	for i, h := range parts {
+		name, port, found := strings.Cut(h, ":")
+		if found && !strings.HasPrefix(h, "[") && strings.Trim(port, "0123456789") != "" {
+			parts[i] = name + ":***"
+		}
+	}
+	if hasPath {
+		path = "/" + path
+	}
+	return scheme + strings.Join(parts, ",") + path
+}
+
+// Password returns the Redis password in force, read anew so that a changed
+// file is seen at the next connection. The first of these wins: the variable
+// TELEMETRY_REDIS_PASSWORD, redis.password_file (or the systemd credential
+// redis_password), the password in redis.url. It is empty when there is none.
+func (r *Redis) Password() (string, error) {
+	if r.EnvPassword != "" {
+		return r.EnvPassword.Reveal(), nil
+	}
+	if r.PasswordFile != "" {
+		return readSecret(r.PasswordFile)
+	}
+	target, err := ParseRedisURL(r.URL.Reveal())
+	if err != nil {
+		return "", err
+	}
+	return target.Password.Reveal(), nil
+}
+
+// readSecret reads a secret from a file without its final line break.
+func readSecret(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxSecretBytes+1))
+	if err != nil {
+		return "", err
+	}
+	if len(b) > maxSecretBytes {
+		return "", fmt.Errorf("%s: longer than %d bytes, so hardly a password", path, maxSecretBytes)
+	}
+	b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
+	if len(b) == 0 {
+		return "", fmt.Errorf("%s: is empty", path)
+	}
+	return string(b), nil
+}
+
+// CheckFiles reports the files that the configuration names and this process
+// cannot read. "telhub check" shows them as warnings, since it may run as
+// another user or on another machine; "telhub run" refuses to start with them.
+// Device nodes are not among them: those may appear later.
+func (c *Config) CheckFiles() Problems {
+	var ps Problems
+	for _, f := range []struct{ path, file string }{
+		{"redis.password_file", c.Redis.PasswordFile},
+		{"redis.ca_file", c.Redis.CAFile},
+		{"redis.cert_file", c.Redis.CertFile},
+		{"redis.key_file", c.Redis.KeyFile},
+	} {
+		if f.file == "" {
+			continue
+		}
+		if err := readable(f.file); err != nil {
+			ps = append(ps, Problem{
+				Source: c.file, Path: f.path, Value: f.file, Msg: "cannot be read: " + reason(err),
+				Cure: "check the path, and that the agent's user may read it",
+			})
+		}
+	}
+	return ps
+}
+
+func readable(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		return errors.New("is a directory")
+	}
+	return err
+}
+
+// reason strips the operation and path from a file error: the message around
+// it names them already.
+func reason(err error) string {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}

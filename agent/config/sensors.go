@@ -1,0 +1,204 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/telhub/telhub/drivers/catalog"
+	"github.com/telhub/telhub/internal/toml"
+)
+
+// draft is a sensor being read: what is known of it and where it stands.
+type draft struct {
+	Sensor
+	label  string // "sensor[greenhouse]", or "sensor[2]" without a name
+	table  *toml.Node
+	broken bool // something is wrong: do not complain about consequences
+}
+
+// sensors reads every [[sensor]], then checks each against its engine and all
+// against each other.
+func (l *loader) sensors(t *toml.Node) {
+	l.finishBuses()
+	if t == nil {
+		return
+	}
+	if t.Kind != toml.Tables {
+		l.add(l.line(t), "sensor", fault{"is " + t.Kind.String(), "write [[sensor]], with two brackets, once for each sensor"})
+		return
+	}
+	drafts := make([]*draft, len(t.Items))
+	for i, table := range t.Items {
+		drafts[i] = l.readSensor(i, table)
+	}
+	l.conflicts(drafts)
+	channels := 0
+	for _, d := range drafts {
+		channels += l.finishSensor(d)
+		l.cfg.Sensors = append(l.cfg.Sensors, d.Sensor)
+	}
+	if channels > maxChannels {
+		l.add(l.line(t), "sensor", fault{fmt.Sprintf("all sensors together have %d outputs", channels), fmt.Sprintf("the most is %d", maxChannels)})
+	}
+}
+
+// maxChannels is what an index of 16 bits tells apart.
+const maxChannels = 1<<16 - 1
+
+// fail reports a problem of a sensor at the key that it concerns, or at the
+// sensor's header when the key is not there.
+func (l *loader) fail(d *draft, key string, f fault) {
+	d.broken = true
+	if n := d.table.Fields[key]; n != nil {
+		l.add(l.at(n), d.label+"."+key, f)
+		return
+	}
+	path := d.label
+	if key != "" {
+		path += "." + key
+	}
+	l.add(l.line(d.table), path, f)
+}
+
+// readSensor reads one [[sensor]].
+func (l *loader) readSensor(i int, t *toml.Node) *draft {
+	d := &draft{table: t, label: "sensor[" + strconv.Itoa(i+1) + "]"}
+	if n := t.Fields["name"]; n != nil && n.Kind == toml.Text && n.Text != "" {
+		d.label = "sensor[" + toml.Shorten(n.Text) + "]"
+	}
+	for j := range sensorKeys {
+		k := &sensorKeys[j]
+		if k.Default != "" {
+			setDefault(k, target{sensor: &d.Sensor})
+		}
+		n := t.Fields[k.Path]
+		if n != nil && !l.put(k, join(d.label, k.Path), l.at(n), n, target{sensor: &d.Sensor}) {
+			d.broken = true
+		}
+	}
+	if t.Fields["name"] == nil {
+		l.fail(d, "name", fault{"is missing", `add name = "greenhouse", or whatever it measures`})
+	}
+	l.findEngine(d)
+	l.options(d)
+	return d
+}
+
+// findEngine resolves the sensor's use.
+func (l *loader) findEngine(d *draft) {
+	use := d.table.Fields["use"]
+	switch {
+	case use == nil:
+		l.fail(d, "use", fault{"is missing", `name the engine or profile that reads it, as in use = "bme280"`})
+		return
+	case use.Kind != toml.Text || l.broken["profile."+d.Use]: // reported already
+		d.broken = true
+		return
+	}
+	engine, ok := catalog.Lookup(d.Use, l.cfg.Profiles)
+	if !ok {
+		names := catalog.Names(l.cfg.Profiles)
+		cure := didYouMean(d.Use, names)
+		if cure == "" {
+			cure = "see the reference for the names, or describe the chip in [profile." + toml.Shorten(d.Use) + "]"
+		}
+		l.fail(d, "use", fault{"is neither an engine nor a profile", cure})
+		return
+	}
+	d.Engine = engine
+}
+
+// foreign says why a key of sensors has no meaning for one of the other kind.
+func foreign(key string, e *catalog.Engine) string {
+	switch {
+	case key == "addr" && e.Kind == catalog.Serial:
+		return e.Name + " reads a serial port, which has no addresses"
+	case (key == "port" || key == "mode") && e.Kind == catalog.I2C:
+		return e.Name + " is read over an I2C bus"
+	}
+	return ""
+}
+
+// options reads what is left of the table: the engine's own keys.
+func (l *loader) options(d *draft) {
+	var own []Key
+	if d.Engine.Name != "" {
+		own = optionKeys(&d.Engine)
+		d.Options = defaults(own)
+	}
+	for _, name := range d.table.Keys {
+		n := d.table.Fields[name]
+		if k := findKey(own, name); k != nil {
+			v, f := k.parse(n)
+			if !f.ok() {
+				l.fail(d, name, f)
+				continue
+			}
+			d.Options[name] = v
+			continue
+		}
+		if findKey(sensorKeys, name) == nil {
+			l.unknownOption(d, own, name, n)
+		} else if why := foreign(name, &d.Engine); d.Engine.Name != "" && why != "" {
+			l.fail(d, name, fault{why, "delete the line"})
+		}
+	}
+}
+
+// unknownOption reports a key that the sensor's engine does not know. Without
+// an engine nobody can tell, and its absence is reported anyway.
+func (l *loader) unknownOption(d *draft, own []Key, name string, n *toml.Node) {
+	if d.Engine.Name == "" {
+		return
+	}
+	path := d.label + "." + toml.Shorten(name)
+	candidates := append(pathsOf(sensorKeys), pathsOf(own)...)
+	cure := ""
+	if near := nearest(name, candidates); near != "" {
+		cure = "did you mean " + near + "?"
+	} else if n.Kind == toml.Table {
+		cure = "tables of settings for one output, such as [sensor." + toml.Shorten(name) + "], do not exist in this version; delete the table"
+	} else if len(own) > 0 {
+		cure = d.Engine.Name + " has the options " + strings.Join(pathsOf(own), ", ")
+	} else {
+		cure = d.Engine.Name + " has no options of its own"
+	}
+	d.broken = true
+	l.add(l.line(n), path, fault{"unknown key", cure})
+}
+
+// optionTypes translates the catalog's types.
+var optionTypes = [...]Type{
+	catalog.Text: Text, catalog.Choice: Choice, catalog.Int: Int, catalog.Float: Float, catalog.Bool: Bool,
+	catalog.Duration: Duration, catalog.Texts: Texts, catalog.TextMap: TextMap,
+}
+
+// optionKeys gives an engine's options as keys.
+func optionKeys(e *catalog.Engine) []Key {
+	keys := make([]Key, len(e.Options))
+	for i, o := range e.Options {
+		keys[i] = Key{
+			Path: o.Name, Type: optionTypes[o.Type], Default: o.Default, Unit: o.Unit,
+			Min: o.Min, Max: o.Max, Allowed: o.Allowed, Doc: o.Doc, Example: o.Example,
+		}
+	}
+	return keys
+}
+
+// defaults gives the options that have one.
+func defaults(keys []Key) catalog.Options {
+	o := make(catalog.Options)
+	for i := range keys {
+		k := &keys[i]
+		if k.Default == "" {
+			continue
+		}
+		v, f := k.parse(&toml.Node{Kind: toml.Untyped, Text: k.Default})
+		if !f.ok() {
+			panic("config: default of option " + k.Path + ": " + f.Msg)
+		}
+		o[k.Path] = v
+	}
+	return o
+}
