@@ -40,7 +40,8 @@ type busCounters struct {
 	failures   atomic.Uint64 // attempts that failed
 	recoveries atomic.Uint64 // a sensor answered after a reopen
 	broken     atomic.Bool
-	text       errorText
+	lastError  atomic.Int64 // boottime ns
+	text       errorText    // of a reopen
 }
 
 // newBus staggers the phases: sensor i of n begins i/n of the first second,
@@ -123,7 +124,8 @@ func (b *bus) judge(s *poller) {
 	if s.failures == suspicion {
 		now := b.in.now()
 		for _, o := range b.sensors {
-			if o.failures == 0 && o.begun == 0 && o.due > now {
+			blamesBus := o.failures > 0 && o.kind.wholeBus()
+			if !blamesBus && o.begun == 0 && o.due > now {
 				o.soon(now)
 			}
 		}
@@ -165,7 +167,8 @@ func (b *bus) tryReopen() {
 	now := b.in.now()
 	if err != nil {
 		b.count.failures.Add(1)
-		b.count.text.set(err, now)
+		b.count.text.set(err)
+		b.count.lastError.Store(now)
 		b.reopenAt = now + int64(b.backoff.next())
 		return
 	}

@@ -299,3 +299,44 @@ func TestUnpluggedAdapterIsReopenedUntilItIsBack(t *testing.T) {
 		}
 	})
 }
+
+// A sensor that is not there says nothing about the bus, until it is asked
+// again: then it blames the bus as well.
+func TestAbsentSensorDoesNotHideAStuckBus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 2)
+		var stuck atomic.Bool
+		var reopened []int64
+		absent, present := r.device(), r.device()
+		read := func(n int, dst *drivers.Reading) (time.Duration, error) {
+			if stuck.Load() {
+				return 0, drivers.ErrTimeout
+			}
+			dst.Set(0, 1)
+			return 0, nil
+		}
+		present.read = read
+		absent.init = func(int) error {
+			if stuck.Load() {
+				return drivers.ErrTimeout
+			}
+			return drivers.ErrNACK
+		}
+		r.bus(func() error {
+			reopened = append(reopened, (r.now()-boot)/ms)
+			stuck.Store(false)
+			return nil
+		}, absent.polled("absent", time.Minute), present.polled("present", time.Second))
+		r.start()
+		wait(90 * time.Second)
+		stuck.Store(true)
+		wait(20 * time.Second)
+		r.stopAll()
+		if len(reopened) != 1 || reopened[0] > 100_000 {
+			t.Errorf("reopened at %v ms, want once, soon after 90 s", reopened)
+		}
+		if got := len(r.out.statuses(1)); got != 2 {
+			t.Errorf("statuses %v, want lost and ok", r.out.statuses(1))
+		}
+	})
+}

@@ -102,19 +102,17 @@ type errorText struct {
 	mu   sync.Mutex // guards the rest
 	text [192]byte
 	n    int
-	at   int64 // boottime ns
 }
 
-func (t *errorText) set(err error, now int64) {
+func (t *errorText) set(err error) {
 	s := err.Error()
 	t.mu.Lock()
 	t.n = copy(t.text[:], s)
-	t.at = now
 	t.mu.Unlock()
 }
 
-func (t *errorText) get() (text string, at int64) {
+func (t *errorText) get() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return string(t.text[:t.n]), t.at
+	return string(t.text[:t.n])
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"math/bits"
 	"time"
 
 	"github.com/telhub/telhub/drivers"
@@ -49,6 +50,7 @@ type poller struct {
 	ready     bool      // initialised since the last failure
 	tries     int       // immediate retries spent on this slot
 	failures  int       // attempts failed in a row
+	invalids  int       // readings in a row that the device called invalid
 	kind      ErrorKind // of the last failure
 	backoff   backoff
 
@@ -185,12 +187,17 @@ func (s *poller) done(now int64) {
 		s.readDuration.Observe(float64(now-s.from) / 1e9)
 	}
 	s.publish(s.from+(now-s.from)/2, now)
+	s.invalids = 0
 	s.answer(now)
 }
 
 // invalid ends a measurement whose answer was the device's mark for "not
-// measured": it is alive, its values are not.
+// measured": it is alive, its values are not. It may have lost its settings
+// in a brown-out, so it is initialised again; but rarer and rarer, because it
+// may also be warming up, which Init would begin anew.
 func (s *poller) invalid(now int64) {
+	s.invalids++
+	s.ready = bits.OnesCount(uint(s.invalids)) != 1 // at 1, 2, 4, 8, …
 	for i := range s.outputs {
 		s.reading.SetBad(s.outputs[i].index)
 	}

@@ -112,7 +112,7 @@ func TestNotMeasuredIsBadNotLost(t *testing.T) {
 		r.start()
 		wait(4500 * time.Millisecond)
 		equal(t, "no back-off", d.reads, every(0, 1000, 4500))
-		equal(t, "no new Init", d.inits, []int64{0})
+		equal(t, "initialised again after the first and the second", d.inits, []int64{0, 2000, 3000})
 		if !r.sensor(0).Up {
 			t.Error("a sensor that answers counts as down")
 		}

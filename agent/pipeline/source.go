@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/telhub/telhub/drivers"
 )
@@ -16,13 +17,15 @@ const unknown drivers.Quality = 255
 type source struct {
 	name, use, bus string
 
-	in       *intake
-	outputs  []output
-	stale    int64           // ns of silence after which a channel is stale
-	reading  drivers.Reading // being filled by the driver
-	batch    []drivers.Sample
-	lastKind ErrorKind // of the text kept in count.text
-	judged   bool      // count.up says something
+	in      *intake
+	outputs []output
+	stale   int64           // ns of silence after which a channel is stale
+	reading drivers.Reading // being filled by the driver
+	batch   []drivers.Sample
+	judged  bool // count.up says something
+
+	textKind ErrorKind // of the error whose text is kept
+	textAt   int64     // boottime ns when it was taken; 0 = none yet
 
 	count counters
 }
@@ -45,11 +48,14 @@ type counters struct {
 	reopens  atomic.Uint64
 	good     atomic.Uint64 // well-formed units of a stream
 	corrupt  atomic.Uint64
-	lateMax  atomic.Int64 // ns
-	lastOK   atomic.Int64 // boottime ns
-	inCall   atomic.Int64 // boottime ns when the driver call under way began; 0 = none
-	up       atomic.Bool
-	text     errorText
+
+	lateMax   atomic.Int64 // ns
+	lastOK    atomic.Int64 // boottime ns
+	lastError atomic.Int64 // boottime ns
+	inCall    atomic.Int64 // boottime ns when the driver call under way began; 0 = none
+
+	up   atomic.Bool
+	text errorText
 }
 
 func (s *source) init(in *intake, name, use, bus string, channels []int) {
@@ -135,13 +141,20 @@ func (s *source) flush(now int64) {
 	s.batch = s.batch[:0]
 }
 
-// failed counts an error and keeps its text if it says something new.
+// textEvery is how often at most a new kind of error renews the text that is
+// kept, textStale when an error of the same kind does: making the text may
+// allocate.
+const textEvery, textStale = int64(time.Second), int64(10 * time.Second)
+
+// failed counts an error and keeps its text now and then.
 func (s *source) failed(err error, now int64) ErrorKind {
 	kind := classify(err)
-	first := s.count.errors[kind].Add(1) == 1
-	if first || kind != s.lastKind || s.count.up.Load() {
-		s.lastKind = kind
-		s.count.text.set(err, now)
+	s.count.errors[kind].Add(1)
+	s.count.lastError.Store(now)
+	age := now - s.textAt
+	if s.textAt == 0 || age >= textStale || kind != s.textKind && age >= textEvery {
+		s.textKind, s.textAt = kind, now
+		s.count.text.set(err)
 	}
 	return kind
 }

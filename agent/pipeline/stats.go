@@ -23,8 +23,8 @@ type SensorStats struct {
 	// device shows here.
 	InCall time.Duration
 
-	LastError   string // text of the last error that said something new
-	LastErrorAt int64  // boottime ns; 0 = none
+	LastError   string // text of the last error, or of one of the last 10 s
+	LastErrorAt int64  // boottime ns of the last error; 0 = none
 }
 
 // BusStats is a copy of one bus's numbers.
@@ -95,6 +95,7 @@ func (s *source) stats(now int64) SensorStats {
 		Skipped: c.skipped.Load(), Inits: c.inits.Load(), Reopens: c.reopens.Load(),
 		Good: c.good.Load(), Corrupt: c.corrupt.Load(),
 		LateMax: time.Duration(c.lateMax.Load()), LastOK: c.lastOK.Load(),
+		LastError: c.text.get(), LastErrorAt: c.lastError.Load(),
 	}
 	for k := range x.Errors {
 		x.Errors[k] = c.errors[k].Load()
@@ -102,7 +103,6 @@ func (s *source) stats(now int64) SensorStats {
 	if since := c.inCall.Load(); since != 0 {
 		x.InCall = time.Duration(now - since)
 	}
-	x.LastError, x.LastErrorAt = c.text.get()
 	return x
 }
 
@@ -110,12 +110,11 @@ func (s *source) stats(now int64) SensorStats {
 func (p *Pipeline) AppendBuses(dst []BusStats) []BusStats {
 	for _, b := range p.buses {
 		c := &b.count
-		x := BusStats{
+		dst = append(dst, BusStats{
 			Name: b.name, Broken: c.broken.Load(), Reopens: c.reopens.Load(),
 			ReopenFailures: c.failures.Load(), Recoveries: c.recoveries.Load(),
-		}
-		x.LastError, x.LastErrorAt = c.text.get()
-		dst = append(dst, x)
+			LastError: c.text.get(), LastErrorAt: c.lastError.Load(),
+		})
 	}
 	return dst
 }

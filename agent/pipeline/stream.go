@@ -152,6 +152,7 @@ func (s *stream) gone(err error, now int64, alarm alarm, stop <-chan struct{}) b
 // revive reopens a port that is open but from which nothing sensible came for
 // too long; false means stop.
 func (s *stream) revive(now int64, alarm alarm, stop <-chan struct{}) bool {
+	s.failed(errSilent, now)
 	s.setUp(false, errSilent)
 	s.limit = int64(s.silence.next())
 	if s.reopen() {
