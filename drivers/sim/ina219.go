@@ -116,9 +116,9 @@ func (c *INA219) convert() {
 }
 
 // current and power are the chip's own arithmetic, equations 4 and 5.
-func (c *INA219) current() int { return c.shunt * int(c.cal) / 4096 }
+func (c *INA219) current() int64 { return int64(c.shunt) * int64(c.cal) / 4096 }
 
-func (c *INA219) power() int { return max(c.current(), -c.current()) * c.bus / 5000 }
+func (c *INA219) power() int64 { return max(c.current(), -c.current()) * int64(c.bus) / 5000 }
 
 // overflow is OVF: a result that its register cannot hold.
 func (c *INA219) overflow() bool {
@@ -166,7 +166,7 @@ func (c *INA219) setConfig(v uint16) {
 		c.powerOnLocked()
 		return
 	}
-	c.config, c.cnvr = v, false
+	c.config, c.cnvr = v&^(1<<14), false // bit 14 is not there
 	c.edge = time.Time{}
 	if shunt, bus := c.measures(); shunt || bus {
 		c.edge = c.now.Add(c.conversion())

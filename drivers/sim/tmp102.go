@@ -102,7 +102,7 @@ func (c *TMP102) setReg(i byte, v uint16) {
 // one-shot in shutdown, or conversions again when shutdown ends.
 func (c *TMP102) setConfig(v uint16) {
 	was := c.config
-	c.config = v&^(tmp102ReadOnly|tmp102OneShot) | was&tmp102ReadOnly
+	c.config = v&^(tmp102ReadOnly|tmp102OneShot|0xF) | was&tmp102ReadOnly // the low nibble is always 0
 	switch {
 	case v&tmp102Shutdown == 0 && was&tmp102Shutdown != 0:
 		c.edge = c.now.Add(tmp102Conversion)
