@@ -44,7 +44,7 @@ func (b *bench) write(w ...byte) {
 	b.read(0, w...)
 }
 
-// TI TMP102, SBOS397, table 5; NXP LM75B, table 8 for 9 bits.
+// The temperature tables of the TMP102 (SBOS397, section 7.5.2) and the LM75.
 func TestTemperatureTables(t *testing.T) {
 	tmp102 := map[float64]uint16{100: 0x640, 80: 0x500, 75: 0x4B0, 50: 0x320, 25: 0x190,
 		0.25: 0x004, 0: 0x000, -0.25: 0xFFC, -25: 0xE70, -55: 0xC90, 128: 0x7FF}
@@ -155,7 +155,7 @@ func TestTMP102Modes(t *testing.T) {
 	}
 }
 
-// TI SBOS448G, section 8.5: 10 A through 2 mOhm at 11.98 V.
+// TI SBOS448G, section 9.2.2.1: 10 A through 2 mOhm at 11.98 V.
 func TestINA219WorkedExample(t *testing.T) {
 	c := NewINA219(0.002)
 	c.Set(11.98, 10)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// INA219 is a simulated TI INA219; sections and tables are those of SBOS448G.
+// INA219 is a simulated TI INA219; sections are those of SBOS448G.
 type INA219 struct {
 	shuntOhm float64
 
@@ -44,7 +44,7 @@ func (c *INA219) PowerOn(now time.Time) {
 
 func (c *INA219) powerOnLocked() {
 	c.ptr, c.shunt, c.bus, c.cal, c.cnvr = 0, 0, 0, 0, false
-	c.config = 0x399F // table 4
+	c.config = 0x399F // section 8.6.2.1
 	c.edge = c.now.Add(c.conversion())
 }
 
@@ -61,13 +61,13 @@ func (c *INA219) Tx(now time.Time, w, r []byte) bool {
 	return true
 }
 
-// measures tells which inputs the mode converts, table 6.
+// measures tells which inputs the mode converts, section 8.6.2.1.
 func (c *INA219) measures() (shunt, bus bool) {
 	mode := c.config & 7
 	return mode&1 != 0, mode&2 != 0
 }
 
-// inaTime is the time of one input for SADC or BADC, table 5.
+// inaTime is the time of one input for SADC or BADC, section 8.6.2.1.
 func inaTime(adc uint16) time.Duration {
 	us := [16]int{84, 148, 276, 532, 84, 148, 276, 532, 532, 1060, 2130, 4260, 8510, 17020, 34050, 68100}
 	return time.Duration(us[adc&15]) * time.Microsecond
@@ -115,7 +115,7 @@ func (c *INA219) convert() {
 	c.cnvr = true
 }
 
-// current and power are the chip's own arithmetic, equations 4 and 5.
+// current and power are the chip's own arithmetic, section 8.5.2.
 func (c *INA219) current() int64 { return int64(c.shunt) * int64(c.cal) / 4096 }
 
 func (c *INA219) power() int64 { return max(c.current(), -c.current()) * int64(c.bus) / 5000 }
@@ -156,19 +156,20 @@ func (c *INA219) setReg(i byte, v uint16) {
 	case 0:
 		c.setConfig(v)
 	case 5:
-		c.cal = v &^ 1 // bit 0 is not there, section 8.6.4
+		c.cal = v &^ 1 // bit 0 is not there, section 8.6.4.1.1
 	}
 }
 
-// setConfig starts a conversion, or none in the modes power-down and ADC off.
+// setConfig starts a conversion, which clears CNVR, or none in the modes
+// power-down and ADC off.
 func (c *INA219) setConfig(v uint16) {
 	if v&(1<<15) != 0 {
 		c.powerOnLocked()
 		return
 	}
-	c.config, c.cnvr = v&^(1<<14), false // bit 14 is not there
+	c.config = v &^ (1 << 14) // bit 14 is not there
 	c.edge = time.Time{}
 	if shunt, bus := c.measures(); shunt || bus {
-		c.edge = c.now.Add(c.conversion())
+		c.edge, c.cnvr = c.now.Add(c.conversion()), false
 	}
 }

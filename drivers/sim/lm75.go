@@ -23,7 +23,7 @@ type LM75 struct {
 	os     uint16
 }
 
-const lm75Conversion = 100 * time.Millisecond // section 7.1: every 100 ms
+const lm75Conversion = 100 * time.Millisecond // one each 100 ms
 
 // NewLM75 makes a chip of the given resolution at 20 Cel; bits is 9 to 12.
 func NewLM75(bits int) *LM75 {
@@ -91,7 +91,7 @@ func (c *LM75) setReg(i byte, v uint16) {
 	}
 }
 
-// setConfig follows the shutdown bit, section 7.4.2.
+// setConfig follows the shutdown bit: 1 stops conversions.
 func (c *LM75) setConfig(v byte) {
 	was := c.config
 	c.config = v & 0x1F

@@ -7,7 +7,7 @@ import (
 )
 
 // SHT4x is a simulated Sensirion SHT40, SHT41 or SHT45. Sections are those of
-// the data sheet, version 6. It acknowledges a command byte, then refuses to be
+// the SHT4x data sheet. It acknowledges a command byte, then refuses to be
 // read until it has an answer.
 type SHT4x struct {
 	serial uint32
@@ -38,7 +38,7 @@ func (c *SHT4x) BadCRC(on bool) {
 	c.badCRC = on
 }
 
-// PowerOn implements Chip; it is idle within 1 ms (table 5).
+// PowerOn implements Chip; it is idle within 1 ms (section 3).
 func (c *SHT4x) PowerOn(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -46,7 +46,7 @@ func (c *SHT4x) PowerOn(now time.Time) {
 }
 
 // Tx implements Chip. While the chip measures it acknowledges nothing
-// (section 4.4), and an answer can be read once.
+// (section 4), and an answer can be read once.
 func (c *SHT4x) Tx(now time.Time, w, r []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -70,7 +70,7 @@ func (c *SHT4x) Tx(now time.Time, w, r []byte) bool {
 	return true
 }
 
-// command takes a command byte, table 7. Times are the typical ones of table 5.
+// command takes a command byte, section 4; times are the typical ones of section 3.
 func (c *SHT4x) command(now time.Time, cmd byte) bool {
 	const us = time.Microsecond
 	switch cmd {
@@ -95,7 +95,7 @@ func (c *SHT4x) command(now time.Time, cmd byte) bool {
 	return true
 }
 
-// measure encodes the air, section 4.6: T = -45 + 175 S/65535, RH = -6 + 125 S/65535.
+// measure encodes the air, section 4: T = -45 + 175 S/65535, RH = -6 + 125 S/65535.
 func (c *SHT4x) measure(now time.Time, d time.Duration) {
 	c.ready, c.full = now.Add(d), true
 	c.put(ticks((c.cel+45)/175), ticks((c.rh+6)/125))
@@ -116,7 +116,7 @@ func (c *SHT4x) put(a, b uint16) {
 	}
 }
 
-// sensirionCRC is CRC-8 with polynomial 0x31 and start 0xFF, section 4.4.
+// sensirionCRC is CRC-8 with polynomial 0x31 and start 0xFF, section 4.
 func sensirionCRC(p []byte) byte {
 	crc := byte(0xFF)
 	for _, b := range p {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TMP102 is a simulated TI TMP102; sections and tables are those of SBOS397.
+// TMP102 is a simulated TI TMP102; sections are those of SBOS397.
 type TMP102 struct {
 	mu     sync.Mutex // guards what follows
 	cel    float64
@@ -21,7 +21,7 @@ type TMP102 struct {
 
 const tmp102Conversion = 26 * time.Millisecond // typical, section 6.5
 
-// Bits of the configuration register, table 8.
+// Bits of the configuration register, section 7.5.3.
 const (
 	tmp102OneShot  = 1 << 15
 	tmp102Shutdown = 1 << 8
@@ -68,7 +68,7 @@ func (c *TMP102) advance() {
 		c.edge, c.config = time.Time{}, c.config|tmp102OneShot
 		return
 	}
-	period := [4]time.Duration{4000, 1000, 250, 125}[c.config>>6&3] * time.Millisecond // table 9
+	period := [4]time.Duration{4000, 1000, 250, 125}[c.config>>6&3] * time.Millisecond // section 7.5.3.9
 	c.edge = c.edge.Add((c.now.Sub(c.edge)/period + 1) * period)
 }
 

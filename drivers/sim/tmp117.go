@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TMP117 is a simulated TI TMP117; sections and tables are those of SNOSD82.
+// TMP117 is a simulated TI TMP117; sections are those of SNOSD82D.
 type TMP117 struct {
 	mu      sync.Mutex // guards what follows
 	cel     float64
@@ -20,7 +20,7 @@ type TMP117 struct {
 	scratch [3]uint16 // general-purpose EEPROM words 1 to 3; not lost with the supply
 }
 
-// Bits of the configuration register, table 7-6.
+// Bits of the configuration register, section 7.6.
 const (
 	tmp117Ready    = 1 << 13
 	tmp117ModeMask = 3 << 10
@@ -43,7 +43,7 @@ func (c *TMP117) Set(cel float64) {
 }
 
 // PowerOn implements Chip. The temperature reads 0x8000, -256 Cel, until the
-// first conversion ends (section 7.6.2).
+// first conversion ends (section 7.3.1).
 func (c *TMP117) PowerOn(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -70,7 +70,7 @@ func (c *TMP117) Tx(now time.Time, w, r []byte) bool {
 	return true
 }
 
-// active is the conversion time for AVG, cycle the period for CONV: table 7-7.
+// active is the conversion time for AVG, cycle the period for CONV: section 7.6.
 func (c *TMP117) active() time.Duration {
 	us := [4]int{15500, 125000, 500000, 1000000}
 	return time.Duration(us[c.config>>5&3]) * time.Microsecond
