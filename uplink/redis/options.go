@@ -4,15 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"net"
-	"net/url"
 	"os"
-	"path"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -21,16 +16,10 @@ import (
 	"github.com/telhub/telhub/uplink"
 )
 
-// Options configure a Sink. URL, Stream and Device are required.
+// Options configure a Sink. Server, Stream and Device are required.
 type Options struct {
-	// URL names the server:
-	//	redis://host:port/db            rediss:// with TLS
-	//	unix:///path/to.sock?db=0
-	//	redis+sentinel://host:port,host:port/db?master=name   rediss+sentinel://
-	//	redis+cluster://host:port,host:port                   rediss+cluster://
-	// A user and password in it serve where User and Password give none.
-	URL  string
-	User string
+	Server Address
+	User   string // ACL user; empty: the address's
 	// Password returns the current password; it is asked at every connect, so
 	// that a rotated secret needs no restart. May be nil.
 	Password func() (string, error)
@@ -43,6 +32,28 @@ type Options struct {
 	Shards     int
 	MaxLen     int64  // entries a stream is trimmed to, approximately; 0: never
 	Durability string // auto, memory, aof or replica
+}
+
+// Topology is how a Redis is made up.
+type Topology uint8
+
+// The topologies.
+const (
+	Single   Topology = iota // one server
+	Sentinel                 // a master that sentinels name
+	Cluster
+)
+
+// Address says where a Redis is.
+type Address struct {
+	Topology Topology
+	TLS      bool
+	Network  string   // "tcp" or "unix"
+	Addrs    []string // "host:port" of servers, sentinels or cluster nodes; or the socket's path
+	Master   string   // Sentinel: name of the master
+	DB       int
+	User     string
+	Password string
 }
 
 const (
@@ -67,79 +78,14 @@ func StreamKey(stream string, shard int, lane string) string {
 // StateKey names the hash that holds the marks of a shard.
 func StateKey(stream string, shard int) string { return StreamKey(stream, shard, "state") }
 
-// target is a parsed URL.
-type target struct {
-	kind     string // "", "sentinel" or "cluster"
-	network  string
-	addrs    []string
-	db       int
-	master   string
-	tls      bool
-	user     string
-	password string
-}
-
-// errURL is what every complaint about a URL begins with; the URL itself may
-// hold a password and is never shown.
-var errURL = errors.New("redis url")
-
-func parseURL(raw string) (target, error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return target{}, fmt.Errorf("%w: not a URL; write redis://host:port/db", errURL)
-	}
-	t := target{network: "tcp", user: u.User.Username()}
-	t.password, _ = u.User.Password()
-	scheme, kind, _ := strings.Cut(u.Scheme, "+")
-	t.kind, t.tls = kind, scheme == "rediss"
-	switch {
-	case u.Scheme == "unix":
-		t.network, t.addrs = "unix", []string{path.Join("/", u.Host, u.Path)}
-		u.Path = "/" + u.Query().Get("db")
-	case scheme != "redis" && scheme != "rediss", kind != "" && kind != "sentinel" && kind != "cluster":
-		return target{}, fmt.Errorf("%w: scheme %q; use redis, rediss, unix, redis+sentinel or redis+cluster", errURL, u.Scheme)
-	default:
-		if t.addrs, err = hosts(u.Host, kind); err != nil {
-			return target{}, err
-		}
-	}
-	if db := strings.Trim(u.Path, "/"); db != "" {
-		if t.db, err = strconv.Atoi(db); err != nil || t.db < 0 {
-			return target{}, fmt.Errorf("%w: database %q is not a number", errURL, db)
-		}
-	}
-	if t.master = u.Query().Get("master"); t.kind == "sentinel" && t.master == "" {
-		return target{}, fmt.Errorf("%w: sentinel needs ?master=NAME", errURL)
-	}
-	return t, nil
-}
-
-// hosts splits "a:1,b" and fills in the usual port.
-func hosts(list, kind string) ([]string, error) {
-	if list == "" {
-		return nil, fmt.Errorf("%w: no host", errURL)
-	}
-	port := "6379"
-	if kind == "sentinel" {
-		port = "26379"
-	}
-	var out []string
-	for h := range strings.SplitSeq(list, ",") {
-		if _, _, err := net.SplitHostPort(h); err != nil {
-			h = net.JoinHostPort(strings.Trim(h, "[]"), port)
-		}
-		out = append(out, h)
-	}
-	return out, nil
-}
-
 // client connects nothing yet; it returns a client of one connection a node.
-func (o *Options) client(t target) redis.UniversalClient {
+func (o *Options) client() redis.UniversalClient {
+	t := &o.Server
 	u := &redis.UniversalOptions{
-		Addrs: t.addrs, DB: t.db, MasterName: t.master,
-		Dialer:                     o.dialer(t),
+		Addrs: t.Addrs, DB: t.DB, MasterName: t.Master,
+		Dialer:                     o.dialer(),
 		Protocol:                   2,
-		CredentialsProviderContext: o.credentials(t),
+		CredentialsProviderContext: o.credentials,
 		MaxRetries:                 -1, // a retry inside would hide what happened; ours are exact
 		DialTimeout:                dialTimeout,
 		DialerRetries:              1,
@@ -154,34 +100,34 @@ func (o *Options) client(t target) redis.UniversalClient {
 		DisableIdentity:            true,
 		MaintNotificationsConfig:   &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
-	switch t.kind {
-	case "sentinel":
+	switch t.Topology {
+	case Sentinel:
 		return redis.NewFailoverClient(u.Failover())
-	case "cluster":
+	case Cluster:
 		return redis.NewClusterClient(u.Cluster())
 	}
 	s := u.Simple()
-	s.Network = t.network
+	s.Network = t.Network
 	return redis.NewClient(s)
 }
 
-func (o *Options) credentials(t target) func(context.Context) (string, string, error) {
-	return func(context.Context) (string, string, error) {
-		user, password := t.user, t.password
-		if o.User != "" {
-			user = o.User
-		}
-		if o.Password != nil {
-			p, err := o.Password()
-			if err != nil {
-				return "", "", fmt.Errorf("redis password: %w", err)
-			}
-			if p != "" {
-				password = p
-			}
-		}
+// credentials gives user and password; go-redis asks at every connect.
+func (o *Options) credentials(context.Context) (string, string, error) {
+	user, password := o.Server.User, o.Server.Password
+	if o.User != "" {
+		user = o.User
+	}
+	if o.Password == nil {
 		return user, password, nil
 	}
+	p, err := o.Password()
+	if err != nil {
+		return "", "", fmt.Errorf("redis password: %w", err)
+	}
+	if p != "" {
+		password = p
+	}
+	return user, password, nil
 }
 
 // plainConn hides SyscallConn, by which go-redis checks a pooled connection
@@ -191,17 +137,17 @@ type plainConn struct{ net.Conn }
 
 // dialer opens connections: TLS is done here because the files behind it are
 // read anew each time.
-func (o *Options) dialer(t target) func(context.Context, string, string) (net.Conn, error) {
+func (o *Options) dialer() func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		d := net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
-		if t.network == "unix" {
-			network, addr = t.network, t.addrs[0]
+		if o.Server.Network == "unix" {
+			network, addr = "unix", o.Server.Addrs[0]
 		}
 		c, err := d.DialContext(ctx, network, addr)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", uplink.ErrUnreachable, err)
 		}
-		if !t.tls {
+		if !o.Server.TLS {
 			return plainConn{c}, nil
 		}
 		tc, err := o.handshake(ctx, c, addr)

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -22,7 +23,6 @@ var appendScript string
 // Sink is a uplink.Sink on Redis Streams. New makes one; it connects in Open.
 type Sink struct {
 	o      Options
-	target target
 	keys   keys
 	script *redis.Script
 
@@ -49,11 +49,10 @@ type keys struct {
 
 // New checks the options and prepares a sink. It connects nothing.
 func New(o Options) (*Sink, error) {
-	t, err := parseURL(o.URL)
-	if err != nil {
-		return nil, err
+	if len(o.Server.Addrs) == 0 || o.Device == "" || o.Stream == "" {
+		return nil, errors.New("redis: options lack the server's address, the device or the stream")
 	}
-	s := &Sink{o: o, target: t, script: redis.NewScript(appendScript)}
+	s := &Sink{o: o, script: redis.NewScript(appendScript)}
 	shard := Shard(o.Device, o.Shards)
 	s.keys.state = StateKey(o.Stream, shard)
 	for i := range frame.Lanes {
@@ -67,18 +66,21 @@ func New(o Options) (*Sink, error) {
 
 // Server names the server without secrets, for people.
 func (s *Sink) Server() string {
-	kind := s.target.kind
-	if kind != "" {
-		kind += " "
+	kind := ""
+	switch s.o.Server.Topology {
+	case Sentinel:
+		kind = "sentinel "
+	case Cluster:
+		kind = "cluster "
 	}
-	return kind + strings.Join(s.target.addrs, ",")
+	return kind + strings.Join(s.o.Server.Addrs, ",")
 }
 
 // Open implements uplink.Sink. It makes new connections each time, so that
 // changed secrets, certificates and addresses take effect.
 func (s *Sink) Open(ctx context.Context, fence uint64, marks *[frame.Lanes]uplink.Mark) (uplink.Durability, error) {
 	s.closeClients()
-	s.appender = s.o.client(s.target)
+	s.appender = s.o.client()
 	for i := range frame.Lanes {
 		m, err := s.open(ctx, s.appender, frame.Lane(i), fence)
 		if err != nil {
@@ -89,7 +91,7 @@ func (s *Sink) Open(ctx context.Context, fence uint64, marks *[frame.Lanes]uplin
 	level := s.detect(ctx, s.appender)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.syncer, s.level, s.fence = s.o.client(s.target), level, fence
+	s.syncer, s.level, s.fence = s.o.client(), level, fence
 	return level.durability(), nil
 }
 
@@ -151,9 +153,9 @@ func (s *Sink) closeClients() {
 
 // Reachable implements uplink.Prober by a bare connect.
 func (s *Sink) Reachable(ctx context.Context) bool {
-	for _, addr := range s.target.addrs {
+	for _, addr := range s.o.Server.Addrs {
 		d := net.Dialer{Timeout: time.Second}
-		if c, err := d.DialContext(ctx, s.target.network, addr); err == nil {
+		if c, err := d.DialContext(ctx, s.o.Server.Network, addr); err == nil {
 			c.Close()
 			return true
 		}

@@ -3,6 +3,7 @@ package redistest
 import (
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -15,14 +16,13 @@ type Proxy struct {
 	l      net.Listener
 	server string
 
-	// DropEvery makes the proxy lose every n-th reply of a connection and then
-	// close it, which is what a dying network looks like; 0 loses none.
-	DropEvery atomic.Int64
+	// DropOneIn makes the proxy lose one reply in n, at random, and close the
+	// connection, which is what a dying network looks like; 0 loses none.
+	DropOneIn atomic.Int64
 	// Dropped counts the replies lost.
 	Dropped atomic.Int64
 
-	replies atomic.Int64
-	closed  atomic.Bool
+	closed atomic.Bool
 
 	mu    sync.Mutex // guards conns
 	conns map[net.Conn]struct{}
@@ -42,8 +42,8 @@ func NewProxy(tb testing.TB, server string) *Proxy {
 	return p
 }
 
-// URL is the proxy's address as telhub's configuration takes it.
-func (p *Proxy) URL() string { return "redis://" + p.l.Addr().String() + "/0" }
+// Addr is the proxy's TCP address.
+func (p *Proxy) Addr() string { return p.l.Addr().String() }
 
 // Close ends the proxy and all its connections.
 func (p *Proxy) Close() {
@@ -103,7 +103,7 @@ func (p *Proxy) copyReplies(client, server net.Conn) {
 		if err != nil {
 			return
 		}
-		if every := p.DropEvery.Load(); every > 0 && p.replies.Add(1)%every == 0 {
+		if n := p.DropOneIn.Load(); n > 0 && rand.Int64N(n) == 0 {
 			p.Dropped.Add(1)
 			return
 		}
