@@ -82,7 +82,7 @@ func wantError(t *testing.T, what string, got, want error) {
 	}
 }
 
-// Half steps of the results at 1x oversampling (16 bits, section 3.4.1), and
+// Half steps of the results at 1x oversampling (16 bits, section 3.4.2), and
 // the integers' own rounding.
 const (
 	lsbT = 0.008

@@ -244,7 +244,7 @@ type iir struct {
 }
 
 // step takes one result and gives what the register shows: 20 bits with the
-// filter on, else 16 to 20 by oversampling (section 3.4.1, tables 5 and 6).
+// filter on, else 16 to 20 by oversampling (sections 3.4.2 and 3.4.3).
 func (f *iir) step(config, osrs byte, adc int) int {
 	code := min(config>>2&7, 4)
 	if code == 0 {

@@ -156,7 +156,7 @@ func (c *INA219) setReg(i byte, v uint16) {
 	case 0:
 		c.setConfig(v)
 	case 5:
-		c.cal = v &^ 1 // bit 0 is not there, section 8.6.4.1.1
+		c.cal = v &^ 1 // bit 0 is not there, section 8.6.4.1
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // LM75 is a simulated LM75 (9 bits) or one of its finer relatives: LM75A and
-// LM75B with 11 bits, for example. Sections are those of NXP's LM75B.
+// LM75B with 11 bits, for example.
 type LM75 struct {
 	bits int
 
