@@ -128,3 +128,97 @@ func TestRoundTripColumnsOfOneScale(t *testing.T) {
 		})
 	}
 }
+
+// mixed returns a random frame: every kind of value, gaps, statuses, bursts.
+func mixed(seed uint64) (*Schema, []drivers.Sample) {
+	rng := rand.New(rand.NewPCG(seed, 7))
+	s := &Schema{}
+	for i := range 1 + rng.IntN(90) {
+		name := []string{"a", "greenhouse", "pump-2", "ö"}[rng.IntN(4)] + "/" + []string{"temperature", "q", "x_voltage", "pm2_5"}[rng.IntN(4)]
+		s.Channels = append(s.Channels, Channel{
+			Name: name, Unit: []string{"", "Cel", "bogus", "m/s2"}[rng.IntN(4)],
+			Group: uint16(rng.IntN(1 + i/8)), Resolution: []float64{0, 0.01, 0.1, 1.0 / 3}[rng.IntN(4)],
+		})
+	}
+	var samples []drivers.Sample
+	stamp := rng.Int64N(1e15) - 1e12
+	for len(samples) < int(seed)*12 {
+		stamp += int64(rng.ExpFloat64() * 1e8)
+		c := uint16(rng.IntN(len(s.Channels)))
+		x := drivers.Sample{Stamp: stamp, Channel: c}
+		switch k := rng.IntN(40); {
+		case k == 0:
+			x.Kind, x.Quality = drivers.KindStatus, drivers.Quality(rng.IntN(4))
+		case k == 1:
+			x.Value = rng.NormFloat64() * math.Pow(10, float64(rng.IntN(600)-300))
+		default:
+			x.Value = []float64{float64(rng.IntN(50)) / 100, float64(rng.IntN(50)) * 0.1, float64(rng.IntN(50)) / 3,
+				float64(float32(rng.Float64())), rng.Float64()}[c%5]
+		}
+		samples = append(samples, x)
+	}
+	return s, samples
+}
+
+// worstCase returns samples that no model predicts: random stamps, bits and
+// channels of a wide group, so that the encoder freezes its probabilities.
+func worstCase(n int) (*Schema, []drivers.Sample) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	s := &Schema{}
+	for i := range 64 {
+		s.Channels = append(s.Channels, Channel{Name: string(rune('A'+i%26)) + string(rune('a'+i/26)) + "\x01/?", Unit: "unheard of"})
+	}
+	samples := make([]drivers.Sample, n)
+	for i := range samples {
+		v := math.NaN()
+		for v-v != 0 {
+			v = math.Float64frombits(rng.Uint64())
+		}
+		samples[i] = drivers.Sample{Stamp: int64(rng.Uint64()), Value: v, Channel: uint16(rng.IntN(64))}
+	}
+	return s, samples
+}
+
+func TestWorstCaseFitsMaxPayload(t *testing.T) {
+	for _, n := range []int{1, 2, 10, 1000, MaxSamples} {
+		s, samples := worstCase(n)
+		f := checkRoundTrip(t, s, samples)
+		t.Logf("%d samples: %d bytes of at most %d", n, len(f.Payload), MaxPayload(s, n))
+	}
+}
+
+// TestFrozenStreamsFit encodes with frozen probabilities what would not need
+// it: the bound must hold for that path whatever the samples are.
+func TestFrozenStreamsFit(t *testing.T) {
+	for seed := range uint64(40) {
+		s, samples := mixed(seed)
+		e, f := NewEncoder(s, max(1, len(samples))), newFrame(s, len(samples))
+		if _, err := e.sort(samples); err != nil {
+			t.Fatal(err)
+		}
+		e.write(f.Payload, samples, true)
+		if e.rc.over {
+			t.Fatalf("seed %d: %d samples do not fit into %d bytes", seed, len(samples), cap(f.Payload))
+		}
+		f.Payload, f.N, f.T0 = f.Payload[:len(e.rc.buf)], uint32(len(samples)), e.t0
+		checkDecodes(t, wide(s), samples, f)
+	}
+}
+
+// wide gives the channels of a group beyond the 64th a group of their own, as
+// the encoder does.
+func wide(s *Schema) *Schema {
+	l := newLayout(s)
+	out := &Schema{Channels: slices.Clone(s.Channels)}
+	for i := range out.Channels {
+		out.Channels[i].Group = l.places[i].group
+	}
+	return out
+}
+
+func TestRoundTripMixedFrames(t *testing.T) {
+	for seed := range uint64(80) {
+		s, samples := mixed(seed)
+		checkRoundTrip(t, wide(s), samples)
+	}
+}

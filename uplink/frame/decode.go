@@ -16,7 +16,7 @@ var (
 
 	errEmpty    = fmt.Errorf("%w: no bytes", ErrDamaged)
 	errSamples  = fmt.Errorf("%w: more than %d samples announced", ErrDamaged, MaxSamples)
-	errShort    = fmt.Errorf("%w: it ends early", ErrDamaged)
+	errShort    = fmt.Errorf("%w: it ends early or holds an impossible number", ErrDamaged)
 	errLong     = fmt.Errorf("%w: bytes follow its end", ErrDamaged)
 	errChannels = fmt.Errorf("%w: impossible number of groups or channels", ErrDamaged)
 	errName     = fmt.Errorf("%w: impossible name or unit", ErrDamaged)

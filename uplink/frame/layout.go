@@ -3,6 +3,7 @@ package frame
 import (
 	"errors"
 	"fmt"
+	"unicode/utf8"
 )
 
 // Limits of the compact format. A decoder refuses what goes beyond them
@@ -72,6 +73,8 @@ func CheckSchema(s *Schema) error {
 		switch {
 		case c.Name == "":
 			return fmt.Errorf("channel %d has no name", i)
+		case !utf8.ValidString(c.Name) || !utf8.ValidString(c.Unit):
+			return fmt.Errorf("channel %q: name or unit %q is not UTF-8", c.Name, c.Unit)
 		case len(c.Name) > MaxName:
 			return fmt.Errorf("channel %q: name has %d bytes, at most %d are allowed", c.Name, len(c.Name), MaxName)
 		case len(c.Unit) > MaxUnit:

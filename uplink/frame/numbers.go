@@ -71,7 +71,11 @@ func (d *rangeDec) number(m *numModel) uint64 {
 	if class < 2 {
 		return uint64(class)
 	}
-	below := min(class, 64) - 1 // a higher class exists in damaged streams only
+	if class > 64 {
+		d.bad = true
+		return 0
+	}
+	below := class - 1
 	learnt := min(below, learntBits)
 	u := uint64(1)<<learnt | uint64(d.tree(m.below[min(class, smallClasses)][:], learnt))
 	return u<<(below-learnt) | d.direct(below-learnt)

@@ -160,6 +160,7 @@ type rangeDec struct {
 	src    []byte
 	pos    int // bytes taken, those past the end included
 	frozen bool
+	bad    bool // a number had more than 64 bits
 }
 
 func (d *rangeDec) reset(src []byte) {
@@ -177,8 +178,8 @@ func (d *rangeDec) next() byte {
 	return d.src[d.pos-1]
 }
 
-// short reports that the stream ended before its content.
-func (d *rangeDec) short() bool { return d.pos > len(d.src)+flushSize }
+// short reports that the stream ended before its content, or made no sense.
+func (d *rangeDec) short() bool { return d.bad || d.pos > len(d.src)+flushSize }
 
 // long reports that bytes follow the end of the content.
 func (d *rangeDec) long() bool { return d.pos < len(d.src) }
