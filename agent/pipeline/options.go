@@ -101,7 +101,8 @@ func setDefault[T comparable](v *T, d T) {
 func (o *Options) jobs() int { return 2 + 2*o.Workers }
 
 // Bytes returns the worst-case memory of a pipeline with these options: ring,
-// jobs and latest values, without the pool's frames and the drivers.
+// jobs and latest values. The pool's frames, the workers' encoders and the
+// drivers come on top.
 func (o *Options) Bytes() int {
 	f := *o
 	setDefault(&f.Capacity, 8192)

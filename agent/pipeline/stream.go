@@ -109,8 +109,12 @@ func (s *stream) feed(p []byte, stamp int64) {
 }
 
 // idle tells the decoder of a silence, which may end a unit.
-func (s *stream) idle(now int64) {
-	if s.decoder.Idle(time.Duration(now-s.lastByte), &s.reading) {
+func (s *stream) idle(now int64) { s.complete(now-s.lastByte, now) }
+
+// complete publishes what a silence of d nanoseconds completes. After a
+// hang-up that is a second: whoever spoke has ended.
+func (s *stream) complete(d, now int64) {
+	if s.decoder.Idle(time.Duration(d), &s.reading) {
 		s.publish(s.lastByte, now)
 		s.reading.Reset()
 	}
@@ -137,6 +141,7 @@ func (s *stream) tally(now int64) {
 // gone reopens a port that failed until that succeeds; false means stop.
 func (s *stream) gone(err error, now int64, alarm alarm, stop <-chan struct{}) bool {
 	s.failed(err, now)
+	s.complete(max(now-s.lastByte, int64(time.Second)), now)
 	s.setUp(false, err)
 	s.all(drivers.Lost, now)
 	for {
