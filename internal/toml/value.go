@@ -1,11 +1,7 @@
 package toml
 
 import (
-	"errors"
 	"fmt"
-	"math"
-	"strconv"
-	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
 )
@@ -65,40 +61,4 @@ func (r *reader) rawOf(v *unstable.Node) string {
 		return string(r.parser.Raw(v.Raw))
 	}
 	return string(v.Data)
-}
-
-// ParseInt reads a TOML integer: decimal, 0x, 0o or 0b, with underscores
-// between digits.
-func ParseInt(dst *int64, s string) Fault {
-	digits := strings.TrimLeft(s, "+-")
-	if len(digits) > 1 && digits[0] == '0' && (digits[1] == '_' || digits[1] >= '0' && digits[1] <= '9') {
-		return Fault{"numbers do not begin with 0", "write 0x76 for hexadecimal, 0o17 for octal, or drop the 0"}
-	}
-	// Base 0 takes just TOML's prefixes and underscores, and a few more
-	// spellings (0X76, 0b after a sign) that do no harm.
-	v, err := strconv.ParseInt(s, 0, 64)
-	switch {
-	case errors.Is(err, strconv.ErrRange):
-		return Fault{"is too large a number", ""}
-	case err != nil:
-		return Fault{"is not a number", "put text in double quotes"}
-	}
-	*dst = v
-	return Fault{}
-}
-
-// ParseFloat reads a TOML float. inf and nan are numbers to TOML, but no
-// setting of ours has a use for them.
-func ParseFloat(dst *float64, s string) Fault {
-	v, err := strconv.ParseFloat(strings.ReplaceAll(s, "_", ""), 64)
-	switch {
-	case errors.Is(err, strconv.ErrRange):
-		return Fault{"is too large a number", ""}
-	case err != nil:
-		return Fault{"is not a number", "put text in double quotes"}
-	case math.IsInf(v, 0) || math.IsNaN(v):
-		return Fault{"must be a finite number", ""}
-	}
-	*dst = v
-	return Fault{}
 }
