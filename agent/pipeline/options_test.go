@@ -4,7 +4,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
+	"github.com/telhub/telhub/drivers"
 	"github.com/telhub/telhub/uplink/frame"
 )
 
@@ -59,8 +61,8 @@ func TestNewRequiresItsEnds(t *testing.T) {
 
 func TestBytesCoversWhatNewAllocates(t *testing.T) {
 	o := newRig(t, 100).opts
-	// 24 bytes a sample: the ring's 8192 and 6 jobs of 4096; about 1 KB a channel.
-	want := 24*(8192+6*4096) + 100*1024
+	// The ring's 8192 samples and 6 jobs of 4096; about 1 KB a channel.
+	want := int(unsafe.Sizeof(drivers.Sample{}))*(8192+6*4096) + 100*1024
 	if got := o.Bytes(); got < want*9/10 || got > want*11/10 {
 		t.Errorf("%d bytes, want about %d", got, want)
 	}
