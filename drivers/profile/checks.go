@@ -56,8 +56,8 @@ func (t table) checked(kind opKind) (op, bool) {
 		t.problem("bytes", "missing: with crc, say how many bytes are read, checksum included")
 		return op{}, false
 	}
-	at, _ := t.whole("at", 0, maxRead)
-	o, ok := t.transaction(at + t.comparedBytes(values, mask))
+	at, _ := t.m["at"].(int64) // comparedField sees to its bounds
+	o, ok := t.transaction(min(max(at, 0), maxRead) + t.comparedBytes(values, mask))
 	if !ok || !okValues || t.has("mask") && !okMask {
 		return o, false
 	}
@@ -138,16 +138,11 @@ func (t table) comparedField(o *op) bool {
 		}
 	}
 	if !t.has("type") && !t.has("width") {
-		at, _ := m["at"].(int64)
-		n := l.data(int(at))
-		if o.perWord {
-			n = min(n, wordBytes)
-		}
-		if n > 4 {
-			t.problem("bytes", "want type, or bit and width, to say which of %d bytes are compared", n)
+		bits, ok := (table{t.c, t.path, m}).wholeAnswer(l, o.perWord)
+		if !ok {
 			return false
 		}
-		m["width"] = int64(8 * n)
+		m["width"] = bits
 	}
 	f, ok := (table{t.c, t.path, m}).field(l)
 	if !ok {
@@ -165,6 +160,28 @@ func (t table) comparedField(o *op) bool {
 	}
 	o.check.field = f
 	return true
+}
+
+// wholeAnswer gives the bits of all data bytes from at on, or of the first
+// word where each word has its checksum.
+func (t table) wholeAnswer(l layout, perWord bool) (bits int64, ok bool) {
+	at, ok := t.whole("at", 0, int64(len(l))-1)
+	if !ok {
+		return 0, false
+	}
+	n := l.data(int(at))
+	if perWord {
+		n = min(n, wordBytes)
+	}
+	switch {
+	case n == 0:
+		t.problem("at", "only checksums from here; bytes by use: %s", l)
+		return 0, false
+	case n > 4:
+		t.c.problem(t.at("bytes"), len(l), "want type, or bit and width, to say which of %d bytes are compared", n)
+		return 0, false
+	}
+	return int64(8 * n), true
 }
 
 // data counts the data bytes from at on.

@@ -1,7 +1,10 @@
 package profile
 
 import (
+	"maps"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -43,18 +46,96 @@ func FuzzCompile(f *testing.F) {
 		if toml.Unmarshal(text, &tree) != nil {
 			return
 		}
-		p, problems := Compile("fuzz", tree)
-		if (p == nil) != (len(problems) > 0) {
-			t.Fatalf("program %v with problems %v", p, problems)
+		compileAndRun(t, tree, seed)
+	})
+}
+
+// TestMutatedProfiles does the same with right profiles in which a few values
+// were replaced, which fuzzing of bytes seldom reaches.
+func TestMutatedProfiles(t *testing.T) {
+	ran := 0
+	for seed := range uint64(4000) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		m := tree(t, everything)
+		for range 1 + rng.IntN(3) {
+			mutate(rng, m)
 		}
-		if p == nil {
-			for _, pr := range problems {
-				_ = pr.String()
-			}
+		if compileAndRun(t, m, seed) {
+			ran++
+		}
+	}
+	if ran < 200 {
+		t.Errorf("only %d of the mutated profiles compiled: this test proves little", ran)
+	}
+}
+
+// mutate replaces one value somewhere in v, or adds or drops a key.
+func mutate(rng *rand.Rand, v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		keys := slices.Sorted(maps.Keys(v))
+		key := keys[rng.IntN(len(keys))]
+		if inner := v[key]; rng.IntN(4) > 0 && deep(inner) {
+			mutate(rng, inner)
 			return
 		}
+		words := slices.Concat(txKeys(), checkKeys(), []string{"wait", "poll", "from", "times", "map", "invalid", "clamp", "valid", "round"})
+		switch rng.IntN(4) {
+		case 0:
+			if len(v) > 1 {
+				delete(v, key)
+			}
+		case 1:
+			v[words[rng.IntN(len(words))]] = oddValue(rng)
+		default:
+			v[key] = oddValue(rng)
+		}
+	case []any:
+		i := rng.IntN(len(v))
+		if rng.IntN(4) > 0 && deep(v[i]) {
+			mutate(rng, v[i])
+			return
+		}
+		v[i] = oddValue(rng)
+	}
+}
+
+// deep reports whether v is a table or list with something in it.
+func deep(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		return len(v) > 0
+	case []any:
+		return len(v) > 0
+	}
+	return false
+}
+
+func oddValue(rng *rand.Rand) any {
+	values := []any{
+		int64(0), int64(1), int64(2), int64(3), int64(4), int64(7), int64(8), int64(31), int64(32), int64(33), int64(255), int64(256),
+		int64(-1), int64(math.MinInt64), int64(math.MaxInt64), int64(1 << 32), 0.0, -0.5, 1e308, 1e-320, math.Inf(1), math.NaN(),
+		"", "u8", "i8", "u16le", "i24be", "u32be", "f32le", "sensirion", "smbus-pec", "modbus", "sum8", "word", "frame", "1ms", "2ms", "-1s",
+		"a_current", "b_flags", "c_power", "1 / shunt", "shunt * shunt", "Cel", true, false, nil, time.Now(),
+		[]any{}, []any{int64(0)}, []any{int64(0), 1.5}, []any{[]any{int64(0), int64(1)}, []any{int64(1), int64(0)}}, map[string]any{},
+		[]any{map[string]any{"bytes": int64(3)}}, map[string]any{"reg": int64(1), "equals": int64(3)}, []map[string]any{{"bytes": int64(4)}},
+	}
+	return values[rng.IntN(len(values))]
+}
+
+// compileAndRun reports whether the tree compiled; then it ran too.
+func compileAndRun(t *testing.T, tree map[string]any, seed uint64) bool {
+	p, problems := Compile("fuzz", tree)
+	if (p == nil) != (len(problems) > 0) {
+		t.Fatalf("program %v with problems %v", p, problems)
+	}
+	for _, pr := range problems {
+		_ = pr.String()
+	}
+	if p != nil {
 		runOnNoise(t, p, seed)
-	})
+	}
+	return p != nil
 }
 
 func runOnNoise(t *testing.T, p *Program, seed uint64) {

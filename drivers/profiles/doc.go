@@ -1,0 +1,7 @@
+// Package profiles holds the I2C chips that telhub knows without being told,
+// as TOML files in the language that users write (package profile). A file
+// may be copied into a configuration and changed there.
+//
+// It starts no goroutine and does no I/O: the files are part of the binary and
+// are compiled when they are asked for.
+package profiles

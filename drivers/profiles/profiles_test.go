@@ -1,0 +1,89 @@
+package profiles
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestShippedProfilesAreComplete(t *testing.T) {
+	all, err := All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, p := range all {
+		names = append(names, p.Name())
+		if p.Title() == "" || p.Datasheet() == "" || p.Time() == 0 || len(p.Addresses()) == 0 {
+			t.Errorf("%s: title %q, data sheet %q, time %v, addresses %v: none may be missing",
+				p.Name(), p.Title(), p.Datasheet(), p.Time(), p.Addresses())
+		}
+		outs, err := p.Outputs(nil)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, o := range outs {
+			if o.Unit == "" || o.Resolution == 0 {
+				t.Errorf("%s: %+v: unit and resolution may not be missing", p.Name(), o)
+			}
+		}
+	}
+	for _, want := range []string{"tmp102", "lm75", "ina219", "sht4x", "tmp117", "sht3x", "bh1750", "ina226", "mcp9808", "aht20", "hdc1080"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("%s is not shipped", want)
+		}
+	}
+	if !slices.Equal(names, Names()) {
+		t.Errorf("All has %v, Names %v", names, Names())
+	}
+}
+
+// Every profile has an example, and what cannot be told apart is known.
+func TestEveryProfileHasAnExampleAndIdentity(t *testing.T) {
+	covered := map[string]bool{}
+	for _, e := range examples {
+		covered[e.name] = true
+	}
+	var blind []string
+	for _, name := range Names() {
+		p, _, err := Lookup(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !covered[name] {
+			t.Errorf("%s has no worked example", name)
+		}
+		if !p.Identifies() {
+			blind = append(blind, name)
+		}
+	}
+	if want := []string{"aht20", "bh1750", "tmp105"}; !slices.Equal(blind, want) {
+		t.Errorf("without identity: %v, want %v: chips with nothing to identify them by", blind, want)
+	}
+}
+
+func TestLookup(t *testing.T) {
+	for _, name := range []string{"nochip", "", "../profile/doc", "./tmp102"} {
+		if p, ok, err := Lookup(name); ok || p != nil || err != nil {
+			t.Errorf("%q: %v, %v, %v; want nothing", name, p, ok, err)
+		}
+	}
+	text, ok := Source("sht4x")
+	if !ok || !regexp.MustCompile(`(?m)^\[profile\.sht4x\]$`).MatchString(text) {
+		t.Errorf("source of sht4x: %v, %q", ok, text)
+	}
+}
+
+func TestCompileErrors(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"x = ", "profile chip: toml"},
+		{"[other]\nkind = \"i2c\"", "profile chip: "},
+		{"[profile.other]\nkind = \"i2c\"", "want the one table [profile.chip]"},
+		{"[profile.chip]\nkind = \"i2c\"", "missing: want the steps"},
+	} {
+		if p, err := compile("chip", tt.text); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%q: %v, %v; want %q", tt.text, p, err, tt.want)
+		}
+	}
+}
