@@ -17,6 +17,7 @@ const (
 	PowerCut     Cause = "power_cut"     // the agent ended without its shutdown
 	ServerRewind Cause = "server_rewind" // Redis lost what was no longer held here
 	Conflict     Cause = "conflict"      // another agent used this device's name
+	NotEncoded   Cause = "not_encoded"   // the codec refused the samples: a fault of the program
 )
 
 // GapInfo is the payload of a gap record: what is known of what is missing.

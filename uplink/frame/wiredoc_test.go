@@ -23,14 +23,20 @@ const wireDoc = "../../docs/wire.md"
 
 var update = flag.Bool("update", false, "rewrite the generated parts of docs/wire.md")
 
-// section returns the part of the page that follows marker, up to the next
-// heading, and replaces it first when -update is given.
-func section(t *testing.T, marker, want string) string {
+func readDoc(t *testing.T) string {
 	t.Helper()
 	page, err := os.ReadFile(wireDoc)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(page)
+}
+
+// section returns the part of the page that follows marker, up to the next
+// heading, and replaces it first when -update is given.
+func section(t *testing.T, marker, want string) string {
+	t.Helper()
+	page := []byte(readDoc(t))
 	re := regexp.MustCompile(`(?s)<!-- ` + marker + ` -->\n.*?(\n#|\nTable|\z)`)
 	if *update {
 		page = re.ReplaceAll(page, []byte("<!-- "+marker+" -->\n\n"+strings.ReplaceAll(want, "$", "$$")+"${1}"))
@@ -71,10 +77,10 @@ type vector struct {
 	name    string
 	schema  *Schema
 	samples []drivers.Sample
+	frozen  bool
 }
 
-// vectors returns frames that together use every element of the format but
-// frozen streams, which worstCase covers.
+// vectors returns frames that together use every element of the format.
 func vectors() []vector {
 	g := greenhouse()
 	value := func(ms int64, c uint16, v float64) drivers.Sample {
@@ -112,26 +118,32 @@ func vectors() []vector {
 		{Name: "gps/lat", Unit: "lat", Resolution: 1.0 / 600000}, {Name: "gps/tick", Unit: "s", Resolution: 0.1},
 	}}
 	return []vector{
-		{"empty", g, nil},
-		{"one value", g, []drivers.Sample{value(1000, 0, 21.53)}},
+		{name: "empty", schema: g},
+		{"one value", g, []drivers.Sample{value(1000, 0, 21.53)}, false},
+		{"the same, frozen", g, []drivers.Sample{value(1000, 0, 21.53)}, true},
 		{"two sensors, a status between them", g, []drivers.Sample{
 			value(1000, 0, 21.53), value(1000, 1, 48.2), value(1000, 2, 101325), value(1250, 3, 1234.567), value(1250, 4, 80.5),
 			value(2000, 0, 21.54), status(2000, 2, drivers.Lost), value(2000, 1, 48.21), status(2300, 5, drivers.Stale),
-			value(2250, 3, 1234.568), value(2250, 4, 79.25), status(1900, 0, drivers.OK)}},
-		{"forty rows, a third channel that misses some", g, rows},
-		{"weights", g, wave},
-		{"float64 and float32", g, odd},
-		{"one value beside the scale", g, sparse},
+			value(2250, 3, 1234.568), value(2250, 4, 79.25), status(1900, 0, drivers.OK)}, false},
+		{"forty rows, a third channel that misses some", g, rows, false},
+		{"the first 20 samples of these, frozen", g, rows[:20], true},
+		{"weights", g, wave, false},
+		{"float64 and float32", g, odd, false},
+		{"one value beside the scale", g, sparse, false},
 		{"fraction and step", minutes, []drivers.Sample{
-			value(0, 0, 28800001.0/600000), value(0, 1, 3*0.1), value(1000, 0, 28800013.0/600000), value(1000, 1, 6*0.1), value(2000, 1, 7*0.1)}},
+			value(0, 0, 28800001.0/600000), value(0, 1, 3*0.1), value(1000, 0, 28800013.0/600000), value(1000, 1, 6*0.1), value(2000, 1, 7*0.1)}, false},
 	}
 }
 
 func (v *vector) encode(t *testing.T) *Frame {
 	t.Helper()
-	f := newFrame(v.schema, len(v.samples))
-	if err := NewEncoder(v.schema, max(1, len(v.samples))).Encode(f, v.samples); err != nil {
+	e, f := NewEncoder(v.schema, max(1, len(v.samples))), newFrame(v.schema, len(v.samples))
+	if err := e.Encode(f, v.samples); err != nil {
 		t.Fatal(err)
+	}
+	if v.frozen {
+		e.write(f.Payload[:0], v.samples, true)
+		f.Payload = e.rc.buf
 	}
 	return f
 }
@@ -206,7 +218,7 @@ func TestPythonDecoderAgrees(t *testing.T) {
 	}
 	var in, want bytes.Buffer
 	add := func(s *Schema, samples []drivers.Sample) {
-		v := vector{"", s, samples}
+		v := vector{schema: s, samples: samples}
 		f := v.encode(t)
 		var d Decoder
 		if err := d.Decode(f.Payload, f.N, f.T0); err != nil {
