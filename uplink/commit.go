@@ -30,7 +30,13 @@ func (c *committer) run() {
 // commit starts a commit when the oldest frame that is not on flash would
 // otherwise grow older than MaxLoss.
 func (k *keeper) commit() {
-	if !k.dirty || k.committer.busy {
+	if k.committer.busy {
+		return
+	}
+	if !k.dirty {
+		if k.released {
+			k.startCommit() // writes nothing; unlinks what is acknowledged
+		}
 		return
 	}
 	age := time.Duration(k.nowMilli()-k.dirtySince) * time.Millisecond
@@ -43,7 +49,7 @@ func (k *keeper) startCommit() {
 	if k.committer.busy {
 		return
 	}
-	k.dirty, k.committer.busy = false, true
+	k.dirty, k.released, k.committer.busy = false, false, true
 	k.committer.jobs <- struct{}{}
 }
 

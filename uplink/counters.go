@@ -5,7 +5,7 @@ import "github.com/telhub/telhub/uplink/frame"
 // Causes lists the causes of loss in the order of Counters.Lost.
 var Causes = [...]frame.Cause{
 	frame.RingOverrun, frame.StoreFull, frame.StoreDamaged, frame.StoreOff,
-	frame.PowerCut, frame.ServerRewind, frame.Conflict,
+	frame.PowerCut, frame.ServerRewind, frame.Conflict, frame.NotEncoded,
 }
 
 // Counters count samples, but for the last three, since the uplink was made.

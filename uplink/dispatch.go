@@ -74,7 +74,8 @@ func (k *keeper) backlog() bool {
 	if k.o.Store == nil {
 		return false
 	}
-	return k.lanes[frame.Backfill].accepted.Less(k.o.Store.Last(frame.Backfill))
+	last := k.o.Store.Last(frame.Backfill)
+	return last != k.drainedTo && k.lanes[frame.Backfill].accepted.Less(last)
 }
 
 // sent takes the sender's result.
@@ -154,6 +155,9 @@ func (k *keeper) drained(l *lane, j *job, now time.Time) {
 	if l.lane != frame.Backfill {
 		return
 	}
+	if j.exhausted && j.n == 0 && !k.dirty && !k.committer.busy {
+		k.drainedTo = k.o.Store.Last(l.lane) // what it counts is gone
+	}
 	k.nextDrain = now.Add(k.drainPause(j, now))
 }
 
@@ -182,7 +186,7 @@ func (k *keeper) opened(j *job) {
 			return
 		}
 	}
-	k.everOpened, k.phase, k.level = true, connected, j.level
+	k.everOpened, k.phase, k.level, k.drainedTo = true, connected, j.level, frame.ID{}
 	k.gapErrors, k.unreachable, k.lastErr = 0, false, nil
 	for i := range k.lanes {
 		k.reposition(&k.lanes[i], j.marks[i].ID)
@@ -287,5 +291,6 @@ func (k *keeper) settle(l *lane, id frame.ID) {
 	l.settle(id)
 	if k.o.Store != nil {
 		k.o.Store.Release(l.lane, id)
+		k.released = true
 	}
 }

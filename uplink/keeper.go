@@ -34,8 +34,10 @@ type keeper struct {
 	hold []*frame.Frame // not numbered yet: the store's memory is full
 	loss losses         // not numbered and lost: to be declared
 
-	dirty      bool  // the store holds uncommitted frames …
-	dirtySince int64 // … the oldest of which was stamped then, ms of CLOCK_BOOTTIME
+	dirty      bool     // the store holds uncommitted frames …
+	dirtySince int64    // … the oldest of which was stamped then, ms of CLOCK_BOOTTIME
+	released   bool     // the store may have segments to unlink
+	drainedTo  frame.ID // lane backfill's last number when the store had no more
 	storeErr   error
 
 	sender    sender
@@ -57,7 +59,10 @@ func newKeeper(u *Uplink, b *Breaker) keeper {
 	k := keeper{u: u, o: o, breaker: b, epoch: o.Epoch}
 	for i := range k.lanes {
 		k.lanes[i] = lane{lane: frame.Lane(i), q: make([]*frame.Frame, 0, o.Frames)}
-		k.older[i] = o.Store != nil && frame.Lane(i) != frame.Backfill
+		if o.Store != nil {
+			k.lanes[i].last = o.Store.Last(frame.Lane(i))
+			k.older[i] = frame.Lane(i) != frame.Backfill
+		}
 	}
 	k.hold = make([]*frame.Frame, 0, o.Frames)
 	k.sender.init(o)

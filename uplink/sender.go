@@ -70,6 +70,9 @@ func (s *sender) init(o *Options) {
 	s.buf = make([]byte, 0, max(2*batchBytes, o.SenMLBytes))
 	s.boot = o.Boot.String()
 	s.batch.Items = s.items[:0]
+	for i := range s.scratch {
+		s.scratch[i].Payload = make([]byte, 0, o.LargeBytes)
+	}
 }
 
 func (s *sender) start() {

@@ -23,7 +23,8 @@ type Options struct {
 	LargeFrame   int           // most samples of a frame that goes to the store
 	MaxLoss      time.Duration // what a power cut may cost while spooling
 	BackfillRate int64         // bytes/s of backlog; 0: four fifths of what live leaves
-	SenMLBytes   int           // what the largest frame can take as SenML
+	LargeBytes   int           // what such a frame's payload can take
+	SenMLBytes   int           // what it can take as SenML
 
 	Breaker BreakerOptions
 	Store   Store

@@ -243,7 +243,7 @@ func TestWhatCannotBeEncodedIsDeclared(t *testing.T) {
 		if missing := r.counting(); missing != 5 {
 			t.Errorf("%d missing, want 5", missing)
 		}
-		if g := r.out.records()[2].gap; g == nil || g.Cause != notEncoded {
+		if g := r.out.records()[2].gap; g == nil || g.Cause != frame.NotEncoded {
 			t.Errorf("third record %+v", r.out.records()[2])
 		}
 	})

@@ -95,7 +95,7 @@ func (f *flow) encode(enc encoder, j *job) {
 		return
 	}
 	first, last := j.samples[0].Stamp, j.samples[len(j.samples)-1].Stamp
-	j.declare(notEncoded, uint64(len(j.samples)), first, last)
+	j.declare(frame.NotEncoded, uint64(len(j.samples)), first, last)
 	f.in.notify(Event{Kind: Unencodable, N: j.lost, Err: err})
 }
 
@@ -111,9 +111,6 @@ func (f *flow) check(samples []drivers.Sample) {
 		}
 	}
 }
-
-// notEncoded: the codec refused the samples, a programmer's error.
-const notEncoded frame.Cause = "not_encoded"
 
 // declare makes the job's frame a gap record.
 func (j *job) declare(cause frame.Cause, n uint64, first, last int64) {
