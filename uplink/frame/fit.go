@@ -23,29 +23,41 @@ type fitter struct {
 	cross [maxTaps]float64
 }
 
-// fit chooses the predictor that should need the fewest bits for x.
+// fit chooses the predictor that should need the fewest bits for x. Weights
+// are tried on the better of the column as it is and less a line, and on its
+// differences; on second differences they would repeat that.
 func (f *fitter) fit(x []int64) predictor {
-	best, bestBits := plain, math.Inf(1)
 	if len(x) < minPlain {
-		return best
+		return plain
 	}
-	for diff := range line + 1 {
-		if p, bits := f.try(x, diff); bits < bestBits {
+	best, bestBits := f.try(x, line, false)
+	if p, bits := f.try(x, 0, false); bits < bestBits {
+		best, bestBits = p, bits
+	}
+	candidates := [...]struct {
+		diff  int
+		weigh bool
+	}{{best.diff, true}, {1, true}, {2, false}}
+	for _, c := range candidates {
+		if p, bits := f.try(x, c.diff, c.weigh); bits < bestBits {
 			best, bestBits = p, bits
 		}
+	}
+	if math.IsInf(bestBits, 1) {
+		return plain
 	}
 	return best
 }
 
 // try finds the predictor with the given differences and estimates its bits.
-func (f *fitter) try(x []int64, diff int) (predictor, float64) {
+func (f *fitter) try(x []int64, diff int, weigh bool) (predictor, float64) {
 	p := predictor{diff: diff}
 	energy, ok := f.remove(x, &p)
 	if !ok {
 		return p, math.Inf(1)
 	}
 	bits := gaussBits(len(f.y), energy)
-	if len(f.y) >= minFit && diff != 2 { // one difference and a weight do the same
+	if weigh && len(f.y) >= minFit {
 		bits = min(bits, f.weigh(&p, energy))
 	}
 	return p, bits + headBits(x, &p)

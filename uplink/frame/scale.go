@@ -149,7 +149,9 @@ func misses(s *scale, values []float64, limit int) (n int) {
 }
 
 // chooseDecimal finds the fewest decimal places that all values share, but
-// for those that have more than maxPlaces. It gives up after limit misses.
+// for those that have more than maxPlaces. It gives up after limit misses. A
+// value that fits fewer places fits more, unless it is very large: such a one
+// travels beside the column.
 func chooseDecimal(values []float64, limit int) (s scale, missed int) {
 	s = scale{kind: decimal, unit: 1}
 	for _, v := range values {
@@ -165,7 +167,7 @@ func chooseDecimal(values []float64, limit int) (s scale, missed int) {
 			return s, missed
 		}
 	}
-	return s, misses(&s, values, limit)
+	return s, missed
 }
 
 // commonUnit returns the greatest common divisor of the column's integers, so
