@@ -82,6 +82,13 @@ func TestDamageIsCountedAndDropped(t *testing.T) {
 	}
 }
 
+func TestFillersDoNotCostThePosition(t *testing.T) {
+	c := newCollector(t).feed(lines(
+		"GPRMC,123519,A,4807.038,N,01131.000,E,---.-,999.9,230394,xx,W",
+		"GPGGA,123519,4807.038,N,01131.000,E,1,--,99.9,1789.5,F,nan,M,,"), 1).idle(time.Second)
+	c.expect("lat=48.1173 lon=11.5166667 fix=1")
+}
+
 func TestAMissingChecksumIsForgivenToThoseWhoNeverSendOne(t *testing.T) {
 	depth := line("SDDBT,7.7,f,2.3,M,1.3,F")
 	bare := "$SDDBT,7.7,f,2.3,M,1.3,F\r\n"

@@ -160,6 +160,7 @@ func (d *Decoder) abandon() {
 // whether that ended the epoch before it, now in dst.
 func (d *Decoder) accept(dst *drivers.Reading) (ok bool) {
 	d.fields.split(d.body[:d.n])
+	d.fields.sure = d.starred
 	kind, talker := identify(d.fields.get(0))
 	if !d.admit(kind) {
 		d.stats.Incomplete++

@@ -7,6 +7,7 @@ const maxFields = 64
 // fields gives the parts of a sentence between its commas without copying.
 type fields struct {
 	body []byte // aliases the decoder's
+	sure bool   // a checksum vouches for the text
 	at   [maxFields + 1]uint8
 	n    int
 }
@@ -70,14 +71,22 @@ const (
 
 var pow10 = [...]int64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11}
 
-// number reads field i. An empty field is no number and no error.
-func (f *fields) number(i int) (v decimal, has, ok bool) {
+// exact reads field i. An empty field is no number and no error.
+func (f *fields) exact(i int) (v decimal, has, ok bool) {
 	b := f.get(i)
 	if len(b) == 0 {
 		return decimal{}, false, true
 	}
 	v, ok = parseDecimal(b)
 	return v, ok, ok
+}
+
+// number is exact for the lesser fields: what is no number in a sentence whose
+// checksum vouches for it, such as "---.-", is a receiver's way to say "none",
+// and no reason to lose a position beside it.
+func (f *fields) number(i int) (v decimal, has, ok bool) {
+	v, has, ok = f.exact(i)
+	return v, has, ok || f.sure
 }
 
 // parseDecimal reads [+-]digits[.digits]. Places beyond the ninth are dropped.
@@ -134,7 +143,7 @@ func roundHalfAway(x float64) float64 {
 // angle reads degrees and minutes, dddmm.mmmm, in field i with the hemisphere
 // in field i+1. places is how many decimals the minutes have.
 func (f *fields) angle(i int, positive, negative byte, limit int64) (deg float64, places int, has, ok bool) {
-	v, has, ok := f.number(i)
+	v, has, ok := f.exact(i)
 	if !ok || !has {
 		return 0, 0, false, ok
 	}
@@ -158,7 +167,7 @@ const unknownTime = time.Duration(-1)
 
 // timeOfDay reads hhmmss or hhmmss.sss in field i.
 func (f *fields) timeOfDay(i int) (t time.Duration, fraction, ok bool) {
-	v, has, ok := f.number(i)
+	v, has, ok := f.exact(i)
 	if !ok || !has {
 		return unknownTime, false, ok
 	}

@@ -27,12 +27,12 @@ func parseDBT(f *fields, s *sentence) bool {
 // deviation east.
 func parseHDG(f *fields, s *sentence) bool {
 	v, has, ok := f.number(1)
-	dev, okDev := f.signed(2, 3, 'E', 'W')
-	if !ok || !okDev || f.n < 2 {
+	deviation, _, okDeviation := f.signed(2, 3, 'E', 'W')
+	if !ok || !okDeviation || f.n < 2 {
 		return false
 	}
 	if has {
-		x := v.float() + dev
+		x := roundHalfAway((v.float()+deviation)*1e4) / 1e4 // back to a decimal
 		if x < 0 {
 			x += 360
 		} else if x >= 360 {

@@ -73,13 +73,10 @@ func parseGGA(f *fields, s *sentence) bool {
 	if !ok || !s.setRange(f, 7, outSatellites, 2, 0, 999) || !s.setDilution(f, 8, outHDOP, 2) {
 		return false
 	}
-	if !metres(f.letter(10)) || !metres(f.letter(12)) {
+	if metres(f.letter(10)) && !s.setField(f, 9, outAlt, 2) || metres(f.letter(12)) && !s.setField(f, 11, outGeoid, 2) {
 		return false
 	}
-	if !s.setField(f, 9, outAlt, 2) || !s.setField(f, 11, outGeoid, 2) {
-		return false
-	}
-	quality, hasQuality, ok := f.number(6)
+	quality, hasQuality, ok := f.exact(6)
 	if !ok || quality.places != 0 || quality.mant < 0 || quality.mant > 9 {
 		return false
 	}
@@ -165,7 +162,7 @@ func parseGSA(f *fields, s *sentence) bool {
 
 // $--GSV,messages,number,satellites,…
 func parseGSV(f *fields, s *sentence) bool {
-	v, has, ok := f.number(3)
+	v, has, ok := f.exact(3)
 	if !ok || f.n < 4 || v.places != 0 || v.mant < 0 || v.mant > 200 {
 		return false
 	}
@@ -210,9 +207,9 @@ func parseZDA(f *fields, s *sentence) bool {
 	if t == unknownTime || len(f.get(2)) == 0 || len(f.get(3)) == 0 || len(f.get(4)) == 0 {
 		return true
 	}
-	day, _, okDay := f.number(2)
-	month, _, okMonth := f.number(3)
-	year, _, okYear := f.number(4)
+	day, _, okDay := f.exact(2)
+	month, _, okMonth := f.exact(3)
+	year, _, okYear := f.exact(4)
 	if !okDay || !okMonth || !okYear || day.places+month.places+year.places != 0 {
 		return false
 	}
@@ -232,29 +229,26 @@ func (s *sentence) setKnots(f *fields, i int, rank uint8) bool {
 
 // setVariation reads degrees and E or W from fields i and i+1.
 func (s *sentence) setVariation(f *fields, i int) bool {
-	if len(f.get(i)) == 0 || f.letter(i+1) == 0 {
-		return true
-	}
-	v, ok := f.signed(i, i+1, 'E', 'W')
-	if ok {
+	v, has, ok := f.signed(i, i+1, 'E', 'W')
+	if has {
 		s.set(outVariation, v, 1)
 	}
 	return ok
 }
 
-// signed reads a number whose sign is a letter of its own; 0 when it is empty.
-func (f *fields) signed(i, side int, positive, negative byte) (float64, bool) {
-	v, has, ok := f.number(i)
+// signed reads a number whose sign is a letter of its own.
+func (f *fields) signed(i, side int, positive, negative byte) (v float64, has, ok bool) {
+	d, has, ok := f.number(i)
 	if !has {
-		return 0, ok
+		return 0, false, ok
 	}
 	switch f.letter(side) {
 	case positive:
-		return v.float(), true
+		return d.float(), true, true
 	case negative:
-		return -v.float(), true
+		return -d.float(), true, true
 	}
-	return 0, false
+	return 0, false, f.sure
 }
 
 // setStatus turns RMC's and GLL's status and mode letters into a verdict: the

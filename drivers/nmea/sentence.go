@@ -109,8 +109,7 @@ func (s *sentence) reset(k kind, talker uint16) {
 
 func (s *sentence) set(out int, v float64, rank uint8) { s.values[out], s.rank[out] = v, rank }
 
-// setField stores field i if it holds a number; a field that holds something
-// else makes the sentence corrupt.
+// setField stores field i if it holds a number.
 func (s *sentence) setField(f *fields, i, out int, rank uint8) bool {
 	v, has, ok := f.number(i)
 	if has {
@@ -119,17 +118,15 @@ func (s *sentence) setField(f *fields, i, out int, rank uint8) bool {
 	return ok
 }
 
-// setRange is setField with bounds that only damage or nonsense exceeds.
+// setRange is setField with bounds; beyond them are fillers such as 999.9.
 func (s *sentence) setRange(f *fields, i, out int, rank uint8, low, high float64) bool {
 	v, has, ok := f.number(i)
 	if !has {
 		return ok
 	}
-	x := v.float()
-	if x < low || x > high {
-		return false
+	if x := v.float(); x >= low && x <= high {
+		s.set(out, x, rank)
 	}
-	s.set(out, x, rank)
 	return true
 }
 

@@ -205,13 +205,15 @@ func TestCloseNeverWritesToARecycledDescriptor(t *testing.T) {
 				}
 			}
 		}()
-		go p.Reopen()
+		reopened := make(chan struct{})
+		go func() { defer close(reopened); p.Reopen() }()
 		p.Close()
 		f, err := os.Create(filepath.Join(dir, "victim"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		<-done
+		<-reopened
 		if st, _ := f.Stat(); st.Size() != 0 {
 			t.Fatalf("round %d: %d bytes went to another file", i, st.Size())
 		}
