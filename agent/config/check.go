@@ -64,6 +64,19 @@ func checkPrintable(s string) fault {
 	return fault{}
 }
 
+// checkPlain is checkPrintable with tabs allowed: they may separate columns.
+func checkPlain(s string) fault { return checkPrintable(strings.ReplaceAll(s, "\t", "")) }
+
+// checkUnit holds a unit to what one can look like. Which units exist is the
+// registry's business (RFC 8428 section 12.1, RFC 8798), and it grows.
+func checkUnit(s string) fault {
+	odd := func(r rune) bool { return r <= ' ' || r > '~' }
+	if len(s) > 16 || strings.ContainsFunc(s, odd) {
+		return fault{"is not a SenML unit", `write "Cel" for °C, "%RH" for relative humidity, "Pa", "V", "kg", …`}
+	}
+	return fault{}
+}
+
 // checkPath holds a file name to a full path, because nobody knows the
 // directory in which a service runs. Empty is none.
 func checkPath(s string) fault {

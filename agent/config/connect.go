@@ -159,7 +159,7 @@ func (l *loader) address(d *draft) bool {
 	case d.table.Fields["addr"] != nil && d.Addr == 0:
 		return false // reported already
 	case d.Addr == 0 && len(addrs) == 0:
-		l.fail(d, "addr", fault{"is missing", "add addr = 0x48, or whatever telhub scan finds"})
+		l.fail(d, "addr", fault{"is missing", "add addr = 0x48, or whatever the chip's address pins say"})
 		return false
 	case d.Addr == 0:
 		d.Addr = addrs[0]

@@ -22,14 +22,13 @@ const (
 	Size                 // "256MB", "256MiB", or a number of bytes
 	Rate                 // like Size, a second
 	Texts                // ["a", "b"]
-	Numbers              // [1, 0.5]
-	TextMap              // { weight = "kg" }
+	Channels             // { weight = { unit = "kg" } }
 )
 
 // String names the type for the reference.
 func (t Type) String() string {
 	return [...]string{"text", "choice", "whole number", "number", "true or false", "duration",
-		"size", "rate", "list of texts", "list of numbers", "table of texts"}[t]
+		"size", "rate", "list of texts", "table of outputs"}[t]
 }
 
 // wants says in messages how a value of the type is written.

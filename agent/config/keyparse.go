@@ -11,7 +11,7 @@ import (
 )
 
 // parse checks a value against the key and converts it: string, int64,
-// float64, bool, time.Duration, []string, []float64 or map[string]string.
+// float64, bool, time.Duration or []string.
 func (k *Key) parse(n *toml.Node) (any, fault) {
 	if f := fault(n.FirstFault()); !f.ok() {
 		return nil, f
@@ -36,12 +36,8 @@ func (k *Key) parse(n *toml.Node) (any, fault) {
 	case Size, Rate:
 		v, f := k.size(n)
 		return v, k.inRange(f, v)
-	case Texts:
-		return k.texts(n)
-	case Numbers:
-		return k.numbers(n)
 	}
-	return k.textMap(n)
+	return k.texts(n) // Channels are read by loader.channels
 }
 
 // wrongType says what the value is and shows how it should look.
@@ -159,34 +155,4 @@ func (k *Key) texts(n *toml.Node) ([]string, fault) {
 		return nil, fault{"is empty", "name at least one, or delete the line"}
 	}
 	return list, fault{}
-}
-
-func (k *Key) numbers(n *toml.Node) ([]float64, fault) {
-	if n.Kind != toml.List {
-		return nil, k.wrongType(n)
-	}
-	list := make([]float64, 0, len(n.Items))
-	for _, it := range n.Items {
-		v, f := k.float(it)
-		if !f.ok() {
-			return nil, fault{"holds " + it.Shown() + ", which is " + it.Kind.String(), "write " + Numbers.wants() + ", as in " + k.Example}
-		}
-		list = append(list, v)
-	}
-	return list, fault{}
-}
-
-func (k *Key) textMap(n *toml.Node) (map[string]string, fault) {
-	if n.Kind != toml.Table {
-		return nil, k.wrongType(n)
-	}
-	m := make(map[string]string, len(n.Keys))
-	for _, name := range n.Keys {
-		v := n.Fields[name]
-		if v.Kind != toml.Text {
-			return nil, fault{"has " + toml.Shorten(name) + ", which is " + v.Kind.String(), "write " + TextMap.wants() + ", as in " + k.Example}
-		}
-		m[name] = v.Text
-	}
-	return m, fault{}
 }

@@ -49,7 +49,7 @@ var rootKeys = []Key{
 
 	{
 		Path: "uplink.encoding", Type: Choice, Default: "senml", Allowed: []string{"senml", "compact"}, Example: `"compact"`,
-		Doc:   "How samples are written into the stream: SenML is JSON for any program (RFC 8428), compact takes about a fiftieth of its bytes.",
+		Doc:   "How samples are written into the stream: SenML is JSON for any program (RFC 8428), compact is a small fraction of its size (docs/wire.md).",
 		field: func(t target) any { return &t.cfg.Uplink.Encoding },
 	},
 	{

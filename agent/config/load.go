@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/telhub/telhub/drivers/catalog"
 	"github.com/telhub/telhub/internal/toml"
 )
 
@@ -70,6 +71,7 @@ func Parse(name string, data []byte, env []string) (*Config, error) {
 	l := &loader{
 		file: name, cfg: Default(),
 		set: make(map[string]place), places: make(map[string]place), broken: make(map[string]bool),
+		engines: make(map[string]catalog.Engine),
 	}
 	l.cfg.file = name
 	for _, m := range mistakes {
@@ -104,6 +106,7 @@ type loader struct {
 	set      map[string]place // root keys that the file or the environment set
 	places   map[string]place // "bus.NAME" → its header
 	broken   map[string]bool  // "bus.NAME" and "profile.NAME" that are wrong: no complaints about consequences
+	engines  map[string]catalog.Engine
 	problems Problems
 }
 

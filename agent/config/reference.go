@@ -47,6 +47,23 @@ const referenceEngines = `
 What a sensor's ` + "`use`" + ` can name, besides the profiles that the file defines itself.
 `
 
+const referenceProfiles = `
+## Profiles
+
+A table ` + "`[profile.NAME]`" + ` describes an I2C chip that telhub does not know; sensors then say ` + "`use = \"NAME\"`" + `. The files under
+` + "`drivers/profiles`" + ` are written in the same language and are good to begin from; a profile of the same name goes before
+them. The documentation of package ` + "`drivers/profile`" + ` explains every key.
+
+` + "```toml" + `
+[profile.my-tmp117]
+kind = "i2c"
+identify = { reg = 0x0F, mask = 0x0FFF, equals = 0x0117 }
+init = [[0x01, 0x02, 0x20]]
+read = [{ reg = 0x00, bytes = 2 }]
+out.temperature = { at = 0, type = "i16be", scale = 0.0078125, unit = "Cel", invalid = [0x8000] }
+` + "```" + `
+`
+
 // Reference writes docs/configuration_reference.md.
 func Reference(w io.Writer) error {
 	b := bufio.NewWriter(w)
@@ -78,6 +95,7 @@ func Reference(w io.Writer) error {
 			engineReference(b, &e)
 		}
 	}
+	b.WriteString(referenceProfiles)
 	return b.Flush()
 }
 
@@ -91,7 +109,7 @@ func heading(section string) string {
 // reference writes one key: its meaning, its values, an example.
 func (k *Key) reference(w io.Writer, env string) {
 	_, name := splitPath(k.Path)
-	fmt.Fprintf(w, "\n### `%s`\n\n%s\n\n", k.Path, k.Doc)
+	fmt.Fprintf(w, "\n### `%s`\n\n%s\n\n", k.Path, prose(k.Doc))
 	facts := []string{k.Type.String()}
 	if k.Unit != "" {
 		facts[0] += " (" + k.Unit + ")"
@@ -136,7 +154,7 @@ func engineReference(w io.Writer, e *catalog.Engine) {
 		if k.Default != "" {
 			def = "`" + k.defaultTOML() + "`"
 		}
-		fmt.Fprintf(w, "| `%s` | %s | %s | %s | %s | `%s` |\n", k.Path, k.Type, def, k.span(), cell(k.Doc), cell(k.Example))
+		fmt.Fprintf(w, "| `%s` | %s | %s | %s | %s | `%s` |\n", k.Path, k.Type, def, k.span(), cell(k.Doc), strings.ReplaceAll(k.Example, "|", "\\|"))
 	}
 }
 
@@ -162,5 +180,8 @@ func outputsReference(w io.Writer, e *catalog.Engine) {
 	fmt.Fprintf(w, "\nOutputs: %s.\n", strings.Join(list, ", "))
 }
 
-// cell makes text fit into a table.
-func cell(s string) string { return strings.ReplaceAll(s, "|", "\\|") }
+// prose keeps Markdown from taking <stream> for a tag.
+func prose(s string) string { return strings.ReplaceAll(s, "<", "\\<") }
+
+// cell is prose that fits into a table.
+func cell(s string) string { return strings.ReplaceAll(prose(s), "|", "\\|") }

@@ -96,7 +96,10 @@ func (l *loader) findEngine(d *draft) {
 		d.broken = true
 		return
 	}
-	engine, ok := catalog.Lookup(d.Use, l.cfg.Profiles)
+	engine, ok := l.engines[d.Use] // a shipped profile is compiled only once
+	if !ok {
+		engine, ok = catalog.Lookup(d.Use, l.cfg.Profiles)
+	}
 	if !ok {
 		names := catalog.Names(l.cfg.Profiles)
 		cure := didYouMean(d.Use, names)
@@ -107,6 +110,7 @@ func (l *loader) findEngine(d *draft) {
 		return
 	}
 	d.Engine = engine
+	l.engines[d.Use] = engine
 }
 
 // foreign says why a key of sensors has no meaning for one of the other kind.
@@ -129,7 +133,10 @@ func (l *loader) options(d *draft) {
 	}
 	for _, name := range d.table.Keys {
 		n := d.table.Fields[name]
-		if k := findKey(own, name); k != nil {
+		if k := findKey(own, name); k != nil && k.Type == Channels {
+			d.Options[name] = l.channels(d, k, n)
+			continue
+		} else if k != nil {
 			v, f := k.parse(n)
 			if !f.ok() {
 				l.fail(d, name, f)
@@ -171,7 +178,7 @@ func (l *loader) unknownOption(d *draft, own []Key, name string, n *toml.Node) {
 // optionTypes translates the catalog's types.
 var optionTypes = [...]Type{
 	catalog.Text: Text, catalog.Choice: Choice, catalog.Int: Int, catalog.Float: Float, catalog.Bool: Bool,
-	catalog.Duration: Duration, catalog.Texts: Texts, catalog.TextMap: TextMap,
+	catalog.Duration: Duration, catalog.Texts: Texts, catalog.Channels: Channels,
 }
 
 // optionKeys gives an engine's options as keys.
@@ -181,6 +188,7 @@ func optionKeys(e *catalog.Engine) []Key {
 		keys[i] = Key{
 			Path: o.Name, Type: optionTypes[o.Type], Default: o.Default, Unit: o.Unit,
 			Min: o.Min, Max: o.Max, Allowed: o.Allowed, Doc: o.Doc, Example: o.Example,
+			check: checkPlain,
 		}
 	}
 	return keys

@@ -12,8 +12,8 @@ const templateHead = `# The configuration of telhub.
 #
 # Lines that begin with "# " explain. Lines that begin with # alone are keys with
 # their defaults, or examples: delete the # to use them. "telhub check" says what
-# is wrong with this file; "telhub scan" finds sensors and prints what to write.
-# Variables go before this file: TELEMETRY_QUEUE_CAPACITY sets queue.capacity.
+# is wrong with this file. Environment variables go before it:
+# TELEMETRY_QUEUE_CAPACITY sets queue.capacity.
 
 `
 

@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"time"
+
 	"periph.io/x/conn/v3/i2c"
 
 	"github.com/telhub/telhub/drivers"
@@ -26,22 +28,21 @@ func bmx280Options(chip bmx280.Chip) []Option {
 	}
 	pressure := oversampling("pressure", "0", "1", "2", "4", "8", "16")
 	pressure.Doc += " 0 skips it."
-	return append([]Option{
-		oversampling("temperature", "1", "2", "4", "8", "16"),
-		pressure,
-		{
+	options := append([]Option{oversampling("temperature", "1", "2", "4", "8", "16"), pressure}, humid...)
+	return append(options,
+		Option{
 			Name: "iir_filter", Type: Int, Default: "0", Allowed: []string{"0", "2", "4", "8", "16"}, Example: "4",
 			Doc: "The chip's own low-pass over temperature and pressure; larger is slower, 0 is off.",
 		},
-		{
+		Option{
 			Name: "power_mode", Type: Choice, Default: "forced", Allowed: []string{"forced", "normal"}, Example: `"normal"`,
 			Doc: "forced measures when asked and sleeps in between; normal measures all the time.",
 		},
-		{
+		Option{
 			Name: "standby", Type: Duration, Example: `"125ms"`,
 			Doc: "Pause between measurements in power_mode normal: " + standby + ".",
 		},
-	}, humid...)
+	)
 }
 
 // newBMX280 returns the constructor for one of the chips.
@@ -49,12 +50,12 @@ func newBMX280(chip bmx280.Chip) func(i2c.Bus, *Spec) (drivers.Sensor, error) {
 	return func(bus i2c.Bus, s *Spec) (drivers.Sensor, error) {
 		o := bmx280.Opts{
 			Chip: chip, Addr: s.Addr,
-			Temperature: number(s.Options, "oversampling_temperature"),
-			Pressure:    number(s.Options, "oversampling_pressure"),
-			Humidity:    number(s.Options, "oversampling_humidity"),
-			Filter:      number(s.Options, "iir_filter"),
-			Mode:        bmx280.Mode(text(s.Options, "power_mode")),
-			Standby:     duration(s.Options, "standby"),
+			Temperature: int(value[int64](s.Options, "oversampling_temperature")),
+			Pressure:    int(value[int64](s.Options, "oversampling_pressure")),
+			Humidity:    int(value[int64](s.Options, "oversampling_humidity")),
+			Filter:      int(value[int64](s.Options, "iir_filter")),
+			Mode:        bmx280.Mode(value[string](s.Options, "power_mode")),
+			Standby:     value[time.Duration](s.Options, "standby"),
 		}
 		return bmx280.New(bus, o)
 	}

@@ -23,6 +23,12 @@ var engines = map[string]Engine{
 		Options: bmx280Options(bmx280.BMP280),
 		sensor:  newBMX280(bmx280.BMP280),
 	},
+	"line": {
+		Name: "line", Kind: Serial, Mode: "9600 8N1",
+		Doc:     "Lines of text, as Arduinos, ESP boards, scales and many instruments print them.",
+		Options: lineOptions,
+		stream:  newLine,
+	},
 	"nmea": {
 		Name: "nmea", Kind: Serial, Mode: "9600 8N1",
 		Doc: "NMEA-0183 from GNSS receivers, echo sounders, compasses and weather stations. " +

@@ -38,7 +38,7 @@ const (
 	Bool                 // bool
 	Duration             // time.Duration
 	Texts                // []string
-	TextMap              // map[string]string
+	Channels             // []Channel
 )
 
 // Option describes one setting of an engine. Default, Min and Max are text in
@@ -53,6 +53,15 @@ type Option struct {
 	Allowed []string // of a Choice or an Int: the only values
 	Doc     string
 	Example string // as TOML writes it
+}
+
+// Channel declares one output of an engine that does not know its outputs by
+// itself.
+type Channel struct {
+	Name       string  // of the output
+	Key        string  // what the device calls it; empty: the same
+	Unit       string  // SenML unit; empty for a bare number
+	Resolution float64 // step between neighbouring values; 0 when it is not known
 }
 
 // Options are the values of an engine's options by name. Options without
@@ -140,30 +149,20 @@ func refine(err error, e *Engine) error {
 	_, rest, _ := strings.Cut(err.Error(), ": ")
 	subject, msg, found := strings.Cut(rest, ": ")
 	name, _, _ := strings.Cut(subject, " ")
-	if !found {
-		return err
+	if name == "output" { // one of the channels, which the message has to name
+		name, msg = "out", rest
 	}
 	for i := range e.Options {
-		if e.Options[i].Name == name {
+		if found && e.Options[i].Name == name {
 			return &OptionError{Option: name, Msg: msg}
 		}
 	}
 	return err
 }
 
-// text, number and the like read an option whose type the configuration has
-// checked already; a missing one gives the zero value.
-func text(o Options, name string) string {
-	s, _ := o[name].(string)
-	return s
-}
-
-func number(o Options, name string) int {
-	n, _ := o[name].(int64)
-	return int(n)
-}
-
-func duration(o Options, name string) time.Duration {
-	d, _ := o[name].(time.Duration)
-	return d
+// value reads an option whose type the configuration has checked; one that
+// is missing gives the zero value.
+func value[T any](o Options, name string) T {
+	v, _ := o[name].(T)
+	return v
 }
