@@ -1,6 +1,7 @@
 package serial
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -31,6 +32,32 @@ func TestReadAndWriteCarryEveryByte(t *testing.T) {
 	n, err := dev.master.Read(got)
 	if err != nil || string(got[:n]) != string(all) {
 		t.Errorf("device received %q, %v; want %q", got[:n], err, all)
+	}
+}
+
+func TestALongBurstArrivesWhole(t *testing.T) {
+	dev := newPTY(t)
+	p := mustOpen(t, dev.slave, Options{Timeout: time.Minute})
+	want := make([]byte, 200_000) // many times the kernel's buffer
+	for i := range want {
+		want[i] = byte(i * i >> 3)
+	}
+	go func() {
+		for at := 0; at < len(want); at += 777 {
+			dev.master.Write(want[at:min(at+777, len(want))])
+		}
+	}()
+	got := make([]byte, 0, len(want))
+	buf := make([]byte, 256)
+	for len(got) < len(want) {
+		n, err := p.Read(buf)
+		if err != nil {
+			t.Fatalf("Read after %d bytes: %v", len(got), err)
+		}
+		got = append(got, buf[:n]...)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("the burst arrived changed")
 	}
 }
 
