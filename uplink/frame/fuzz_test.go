@@ -32,7 +32,7 @@ func FuzzDecode(f *testing.F) {
 // given bit by bit.
 func fuzzSamples(s *Schema, b []byte) (samples []drivers.Sample) {
 	stamp := int64(0)
-	for len(b) >= 15 && len(samples) < 3000 {
+	for len(b) >= 15 && len(samples) < 300 {
 		x := drivers.Sample{Channel: uint16(int(b[0]) % len(s.Channels))}
 		raw := binary.LittleEndian.Uint64(b[7:])
 		switch b[1] % 8 {
@@ -68,8 +68,8 @@ func FuzzRoundTrip(f *testing.F) {
 	s, _ := mixed(11)
 	s = wide(s)
 	f.Add([]byte("0123456789abcdef0123456789abcdef0123456789abcdef"))
-	f.Add(make([]byte, 1000))
-	enc, frozen := NewEncoder(s, 3000), NewEncoder(s, 3000)
+	f.Add(make([]byte, 400))
+	enc, frozen := NewEncoder(s, 300), NewEncoder(s, 300)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		samples := fuzzSamples(s, b)
 		fr := newFrame(s, len(samples))
