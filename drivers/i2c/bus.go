@@ -30,7 +30,11 @@ const (
 type Options struct {
 	// Timeout of one transaction; 0 is DefaultTimeout. The kernel counts it in
 	// steps of 10 ms, rounded up here. Its own default is a second, which one
-	// hung chip would take from all its neighbours.
+	// hung chip would take from all its neighbours. Long transfers and chips
+	// that stretch the clock need more: a kilobyte takes 93 ms at 100 kHz.
+	//
+	// Timeout and Retries belong to the adapter, not to this Bus: kernel
+	// drivers on the same bus get them too, and they outlast Close.
 	Timeout time.Duration
 	// Retries is how often the kernel repeats a transaction that lost
 	// arbitration to another master.
