@@ -10,7 +10,10 @@ import (
 // unknown reports a key that does not exist, with the nearest that does.
 func (l *loader) unknown(n *toml.Node, prefix, name string) {
 	path := join(prefix, toml.Shorten(name))
-	f := fault{"unknown key", unknownCure(prefix, name)}
+	f := fault{"unknown key", ""}
+	if len(l.problems) <= maxProblems { // further ones are only counted
+		f.Cure = unknownCure(prefix, name)
+	}
 	if n.Kind == toml.Table || n.Kind == toml.Tables {
 		f.Msg = "unknown section"
 	}
