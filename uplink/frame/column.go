@@ -10,6 +10,7 @@ const (
 	slopeBit   = 16 // binary places of a line's slope
 	maxTaps    = 16 // past values that a prediction looks at
 	minPlain   = 3  // shorter columns carry no predictor
+	window     = 4 * maxTaps
 	softenFrom = 16 // shorter columns learn on as if they were part of the one before
 )
 
@@ -40,10 +41,11 @@ type columnModel struct {
 
 // history is what a prediction has seen of its column.
 type history struct {
-	y  [maxTaps]int64 // differenced values without mean, the newest first
-	x1 int64          // the last value
-	x2 int64          // the one before
-	i  int64          // values seen
+	y  [window]int64 // differenced values without mean, the newest at position at
+	at int           // moves down, so that pushing need not shift the others
+	x1 int64         // the last value
+	x2 int64         // the one before
+	i  int64         // values seen
 }
 
 // predict returns what predictor p expects next.
@@ -52,8 +54,10 @@ func (h *history) predict(p *predictor) int64 {
 		return 0
 	}
 	sum := int64(1) << p.shift >> 1
-	for j := range p.taps {
-		sum += p.coef[j] * h.y[j]
+	coef := p.coef[:p.taps]
+	y := h.y[h.at:][:len(coef)]
+	for j, c := range coef {
+		sum += c * y[j]
 	}
 	return sum >> p.shift
 }
@@ -76,8 +80,12 @@ func (h *history) push(p *predictor, x, y int64) {
 	h.x2, h.x1 = h.x1, x
 	h.i++
 	if p.taps > 0 {
-		copy(h.y[1:p.taps], h.y[:p.taps-1])
-		h.y[0] = y
+		if h.at == 0 {
+			h.at = window - maxTaps
+			copy(h.y[h.at:], h.y[:maxTaps])
+		}
+		h.at--
+		h.y[h.at] = y
 	}
 }
 
@@ -91,7 +99,7 @@ func (e *rangeEnc) column(m *columnModel, p *predictor, x []int64) {
 	} else {
 		e.predictor(m, p)
 	}
-	var h history
+	h := history{at: window - maxTaps}
 	for i, v := range x {
 		switch {
 		case i == 0 && (p.diff == 1 || p.diff == 2):
@@ -119,7 +127,7 @@ func (d *rangeDec) column(m *columnModel, x []int64) {
 	if len(x) >= minPlain {
 		d.predictor(m, &p)
 	}
-	var h history
+	h := history{at: window - maxTaps}
 	for i := range x {
 		switch {
 		case i == 0 && (p.diff == 1 || p.diff == 2):

@@ -23,23 +23,19 @@ type fitter struct {
 	cross [maxTaps]float64
 }
 
-// fit chooses the predictor that should need the fewest bits for x. Weights
-// are tried on the better of the column as it is and less a line, and on its
-// differences; on second differences they would repeat that.
+// fit chooses the predictor that should need the fewest bits for x. A column
+// that is not differenced is freed of a line, which may be level (diff 0).
+// Second differences are for short columns: weights do the same and more.
 func (f *fitter) fit(x []int64) predictor {
 	if len(x) < minPlain {
 		return plain
 	}
-	best, bestBits := f.try(x, line, false)
-	if p, bits := f.try(x, 0, false); bits < bestBits {
+	best, bestBits := f.try(x, line)
+	if p, bits := f.try(x, 1); bits < bestBits {
 		best, bestBits = p, bits
 	}
-	candidates := [...]struct {
-		diff  int
-		weigh bool
-	}{{best.diff, true}, {1, true}, {2, false}}
-	for _, c := range candidates {
-		if p, bits := f.try(x, c.diff, c.weigh); bits < bestBits {
+	if len(x) < minFit {
+		if p, bits := f.try(x, 2); bits < bestBits {
 			best, bestBits = p, bits
 		}
 	}
@@ -50,14 +46,20 @@ func (f *fitter) fit(x []int64) predictor {
 }
 
 // try finds the predictor with the given differences and estimates its bits.
-func (f *fitter) try(x []int64, diff int, weigh bool) (predictor, float64) {
+func (f *fitter) try(x []int64, diff int) (predictor, float64) {
 	p := predictor{diff: diff}
-	energy, ok := f.remove(x, &p)
+	ok := false
+	if diff == line {
+		ok = f.straighten(x, &p)
+	} else {
+		ok = f.difference(x, &p)
+	}
 	if !ok {
 		return p, math.Inf(1)
 	}
+	energy := product(f.y, f.y)
 	bits := gaussBits(len(f.y), energy)
-	if weigh && len(f.y) >= minFit {
+	if len(f.y) >= minFit {
 		bits = min(bits, f.weigh(&p, energy))
 	}
 	return p, bits + headBits(x, &p)
@@ -84,31 +86,19 @@ func gaussBits(n int, energy float64) float64 {
 	return float64(n) * 0.5 * math.Log2(1+2*math.Pi*math.E*energy/float64(n))
 }
 
-// remove fills f.y with x less what p's differences and mean or line foresee,
-// which it sets. It reports f.y's sum of squares, and whether the values are
-// small enough for all that.
-func (f *fitter) remove(x []int64, p *predictor) (energy float64, ok bool) {
-	if p.diff == line {
-		ok = f.straighten(x, p)
-	} else {
-		ok = f.difference(x, p)
-	}
-	for _, v := range f.y {
-		energy += float64(v * v)
-	}
-	return energy, ok
-}
-
+// difference fills f.y with the differences of x less their mean, which it
+// sets. It reports whether they are small enough to weigh.
 func (f *fitter) difference(x []int64, p *predictor) bool {
 	f.y = f.y[:0]
 	var sum float64
+	before := int64(0) // the difference before this one, for second differences
+	if p.diff == 2 {
+		before = x[1] - x[0]
+	}
 	for i := p.diff; i < len(x); i++ {
-		v := x[i]
-		switch p.diff {
-		case 1:
-			v -= x[i-1]
-		case 2:
-			v -= 2*x[i-1] - x[i-2]
+		v := x[i] - x[i-1]
+		if p.diff == 2 {
+			v, before = v-before, v
 		}
 		if v > fitLimit || v < -fitLimit {
 			return false
@@ -124,7 +114,8 @@ func (f *fitter) difference(x []int64, p *predictor) bool {
 	return true
 }
 
-// straighten finds the line of least squares through x.
+// straighten fills f.y with x less its line of least squares, which it sets.
+// It reports whether the values are small enough for that.
 func (f *fitter) straighten(x []int64, p *predictor) bool {
 	middle := float64(len(x)-1) / 2
 	var sum, moment float64
@@ -139,9 +130,12 @@ func (f *fitter) straighten(x []int64, p *predictor) bool {
 	slope := moment * 12 / float64(n*(float64(n*n)-1))
 	p.slope = int64(math.Floor(slope*(1<<slopeBit) + 0.5))
 	p.mean = int64(math.Floor(sum/n - float64(slope*middle) + 0.5))
-	f.y = f.y[:0]
+	if p.slope == 0 {
+		p.diff = 0
+	}
+	f.y = f.y[:len(x)]
 	for i, v := range x {
-		f.y = append(f.y, float64(v-p.mean-(int64(i)*p.slope>>slopeBit)))
+		f.y[i] = float64(v - p.mean - (int64(i) * p.slope >> slopeBit))
 	}
 	return true
 }
