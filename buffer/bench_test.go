@@ -3,11 +3,7 @@ package buffer
 import "testing"
 
 // sample has the size of drivers.Sample.
-type sample struct {
-	stamp int64
-	value float64
-	meta  uint64
-}
+type sample [3]uint64
 
 // A reading is a handful of samples; the consumer drains many at once.
 const perReading, perDrain = 4, 256

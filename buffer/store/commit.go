@@ -75,6 +75,7 @@ func (s *Store) commitRecords(records []byte) error {
 		s.mu.Lock()
 		if s.active != nil {
 			s.active.suspect = true
+			s.active.abandon(err)
 		}
 		s.sealLocked()
 		dropped := full && try == 0 && s.o.Drop == DropOldest && s.dropOldestLocked()
@@ -134,7 +135,7 @@ func (s *Store) activateLocked() error {
 			if err := s.closeLocked(g, true); err != nil {
 				return err
 			}
-			db, err := openWriter(g.path, int(s.mapSize()))
+			db, err := openWriter(g.path, int(s.mapSize()), s.o.noSync)
 			if err != nil {
 				return fmt.Errorf("open %s: %w", g.path, err)
 			}
@@ -144,7 +145,7 @@ func (s *Store) activateLocked() error {
 	}
 	g := &segment{no: s.st.NextSeg, path: s.segPath(s.st.NextSeg), sealed: true, fresh: true}
 	os.Remove(g.path + tmpSuffix)
-	db, err := openWriter(g.path+tmpSuffix, int(s.mapSize()))
+	db, err := openWriter(g.path+tmpSuffix, int(s.mapSize()), s.o.noSync)
 	if err != nil {
 		return fmt.Errorf("make %s: %w", g.path, err)
 	}
@@ -167,7 +168,7 @@ func (s *Store) writeTo(g *segment, records []byte) error {
 	})
 	if err == nil && g.fresh {
 		n += 4 * pageSize // a new file's first pages
-		if err = os.Rename(g.path+tmpSuffix, g.path); err == nil {
+		if err = os.Rename(g.path+tmpSuffix, g.path); err == nil && !s.o.noSync {
 			err = syncDir(filepath.Dir(g.path))
 		}
 	}
@@ -175,6 +176,7 @@ func (s *Store) writeTo(g *segment, records []byte) error {
 	defer s.mu.Unlock()
 	s.written += n
 	if err != nil {
+		g.abandon(err)
 		if g.fresh {
 			s.sealLocked()
 			os.Remove(g.path + tmpSuffix)
@@ -234,6 +236,7 @@ func (s *Store) dropOldestLocked() bool {
 	for lane := range g.spans {
 		if n, lost := s.lossLocked(frame.Lane(lane), g); lost {
 			s.st.Notes = s.st.Notes.add(n)
+			s.dropped += uint64(max(n.N, 0))
 		}
 	}
 	s.st.Dropped = append(s.st.Dropped[:0], g.no)

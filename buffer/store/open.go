@@ -46,7 +46,7 @@ func Open(o Options) (*Store, *Report, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &Store{o: o, lock: lock, meta: metaFile{path: filepath.Join(o.Dir, metaName)}}
+	s := &Store{o: o, lock: lock, meta: metaFile{path: filepath.Join(o.Dir, metaName), noSync: o.noSync}}
 	s.pending.front = make([]byte, 0, o.PendingBytes)
 	s.pending.back = make([]byte, 0, o.PendingBytes)
 	r, err := s.recover()

@@ -163,11 +163,10 @@ func copyRecords(from, to string, records []found) error {
 		return err
 	}
 	defer f.Close()
-	db, err := openWriter(to, 0)
+	db, err := openWriter(to, 0, true)
 	if err != nil {
 		return err
 	}
-	db.NoSync = true
 	buf := make([]byte, 0, salvageBatch+longestValue)
 	for len(records) > 0 && err == nil {
 		_, err = update(db, func(b *bolt.Bucket) error {
@@ -186,6 +185,9 @@ func copyRecords(from, to string, records []found) error {
 			}
 			return nil
 		})
+	}
+	if errors.Is(err, errStuck) {
+		return err
 	}
 	if err == nil {
 		err = db.Sync()

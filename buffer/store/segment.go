@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -35,8 +36,8 @@ type reader struct {
 }
 
 func (r *reader) close() {
-	if r.tx != nil {
-		r.tx.Rollback()
+	if r.tx != nil && r.seg.db != nil { // else the handle is abandoned, its locks held for ever
+		r.seg.abandon(rollback(r.tx))
 	}
 	*r = reader{}
 }
@@ -61,17 +62,36 @@ func (r *reader) openAt(g *segment) (err error) {
 			return err
 		}
 	}
-	tx, err := g.db.Begin(false)
+	tx, err := begin(g.db, false)
 	if err != nil {
+		g.abandon(err)
 		return err
 	}
+	cur, err := cursor(tx)
+	if err != nil {
+		err = errors.Join(err, rollback(tx))
+		g.abandon(err)
+		return err
+	}
+	*r = reader{seg: g, tx: tx, cur: cur}
+	return nil
+}
+
+// cursor opens the bucket of records.
+func cursor(tx *bolt.Tx) (cur *bolt.Cursor, err error) {
+	defer rescue(&err)
 	b := tx.Bucket([]byte(bucketName))
 	if b == nil {
-		tx.Rollback()
-		return errRecord
+		return nil, errRecord
 	}
-	*r = reader{seg: g, tx: tx, cur: b.Cursor()}
-	return nil
+	return b.Cursor(), nil
+}
+
+// abandon gives up a handle that cannot be closed any more.
+func (g *segment) abandon(err error) {
+	if errors.Is(err, errStuck) {
+		g.db = nil
+	}
 }
 
 // leaveLocked closes all readers in g.

@@ -103,9 +103,10 @@ func parseState(k, value []byte) (st state, ok bool) {
 
 // metaFile is meta.db. The committer owns it.
 type metaFile struct {
-	path string
-	db   *bolt.DB
-	size int64
+	path   string
+	db     *bolt.DB
+	size   int64
+	noSync bool
 }
 
 // metaMap is more than meta.db ever needs, so that it is never remapped.
@@ -154,16 +155,19 @@ func (m *metaFile) write(st *state) (written int64, err error) {
 			target, made = m.path+tmpSuffix, true
 			os.Remove(target)
 		}
-		if m.db, err = openWriter(target, metaMap); err != nil {
+		if m.db, err = openWriter(target, metaMap, m.noSync); err != nil {
 			return 0, fmt.Errorf("store: open %s: %w", target, err)
 		}
 	}
 	k := stateKey()
 	written, err = update(m.db, func(b *bolt.Bucket) error { return b.Put(k[:], value) })
 	if err == nil && made {
-		if err = os.Rename(target, m.path); err == nil {
+		if err = os.Rename(target, m.path); err == nil && !m.noSync {
 			err = syncDir(filepath.Dir(m.path))
 		}
+	}
+	if errors.Is(err, errStuck) {
+		m.db = nil
 	}
 	if err != nil {
 		m.close()

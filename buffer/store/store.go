@@ -48,6 +48,8 @@ type Options struct {
 	// OnDamage, if set, hears of damage met after Open, from the goroutine
 	// that met it. It must not call the store.
 	OnDamage func(Salvage)
+
+	noSync bool // tests that do not cut the power save the time
 }
 
 const (
@@ -109,6 +111,7 @@ type Store struct {
 	commits int64
 	damaged int // files set aside since Open, at Open included
 
+	dropped  uint64 // samples given up for want of room since Open
 	badBytes int64
 	maxFrame int // largest payload stored
 
