@@ -39,7 +39,7 @@ func (k *keeper) dispatch(now time.Time) {
 func (k *keeper) planOpen(j *job, now time.Time) {
 	switch {
 	case k.breaker.Allow(now):
-		j.op, j.fence = opOpen, k.epoch
+		j.op, j.fence, j.first = opOpen, k.epoch, !k.everOpened
 	case k.unreachable && k.breaker.State() == Open && !now.Before(k.nextProbe):
 		j.op = opProbe
 		k.nextProbe = now.Add(probeEvery)
@@ -149,6 +149,10 @@ func (k *keeper) drained(l *lane, j *job, now time.Time) {
 		l.accepted = j.last
 	}
 	k.delivered(j)
+	k.stored -= int64(j.samples)
+	for _, n := range j.lost {
+		k.stored -= int64(n)
+	}
 	if j.exhausted {
 		k.older[j.lane] = false
 	}
@@ -185,6 +189,10 @@ func (k *keeper) opened(j *job) {
 			k.renumber(highest + 1)
 			return
 		}
+	}
+	if !k.everOpened {
+		k.skipped = j.skipped
+		k.stored -= int64(j.skipped)
 	}
 	k.everOpened, k.phase, k.level, k.drainedTo = true, connected, j.level, frame.ID{}
 	k.gapErrors, k.unreachable, k.lastErr = 0, false, nil

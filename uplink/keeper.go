@@ -37,6 +37,8 @@ type keeper struct {
 	dirty      bool     // the store holds uncommitted frames …
 	dirtySince int64    // … the oldest of which was stamped then, ms of CLOCK_BOOTTIME
 	released   bool     // the store may have segments to unlink
+	stored     int64    // samples in the store that Redis has not accepted
+	skipped    uint64   // of those carried over, that Redis had accepted already
 	drainedTo  frame.ID // lane backfill's last number when the store had no more
 	storeErr   error
 
@@ -56,7 +58,7 @@ type keeper struct {
 
 func newKeeper(u *Uplink, b *Breaker) keeper {
 	o := &u.opts
-	k := keeper{u: u, o: o, breaker: b, epoch: o.Epoch}
+	k := keeper{u: u, o: o, breaker: b, epoch: o.Epoch, stored: int64(o.Carried)}
 	for i := range k.lanes {
 		k.lanes[i] = lane{lane: frame.Lane(i), q: make([]*frame.Frame, 0, o.Frames)}
 		if o.Store != nil {
@@ -112,7 +114,9 @@ func (k *keeper) step(now time.Time) time.Time {
 	k.commit()
 	k.dispatch(now)
 	k.sync(now)
-	k.u.down.Store(!k.goesLive())
+	if down := !k.goesLive(); k.u.down.Swap(down) != down {
+		k.o.Reshaped()
+	}
 	k.publish()
 	return now.Add(k.pause(now))
 }
@@ -219,7 +223,7 @@ func (k *keeper) spool(f *frame.Frame) {
 	err := k.o.Store.Put(f)
 	switch {
 	case err == nil:
-		k.count.Spooled += uint64(f.N)
+		k.keep(f)
 		k.soil(f.T0)
 		f.Free()
 	case errors.Is(err, ErrPending):
@@ -232,6 +236,14 @@ func (k *keeper) spool(f *frame.Frame) {
 		k.loss.add(f, frame.StoreFull)
 		k.count.lose(frame.StoreFull, uint64(f.N))
 		f.Free()
+	}
+}
+
+// keep counts a frame that went to the store instead of live.
+func (k *keeper) keep(f *frame.Frame) {
+	if f.Kind == frame.Data {
+		k.count.Spooled += uint64(f.N)
+		k.stored += int64(f.N)
 	}
 }
 

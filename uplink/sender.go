@@ -29,7 +29,8 @@ type job struct {
 	fence   uint64
 	before  uint64 // opDrain: frames of this epoch and later are not wanted; 0: all are
 	frames  [MaxBatch]*frame.Frame
-	n       int // frames in this batch
+	n       int  // frames in this batch
+	first   bool // opOpen: count what Redis has of what the store holds
 	gap     gap
 	started time.Time
 
@@ -38,6 +39,7 @@ type job struct {
 	reachable  bool
 	level      Durability
 	marks      [frame.Lanes]Mark
+	skipped    uint64   // opOpen, first: samples in the store that Redis has
 	last       frame.ID // opDrain: the last frame appended
 	samples    uint64   // opDrain: samples appended
 	gaps       int      // opDrain: gap records appended
@@ -97,6 +99,9 @@ func (s *sender) do(ctx context.Context, j *job) {
 		}
 	case opOpen:
 		j.level, j.err = s.o.Sink.Open(ctx, j.fence, &j.marks)
+		if j.err == nil && j.first && s.o.Store != nil {
+			j.skipped = s.countAccepted(&j.marks)
+		}
 	case opSend:
 		s.begin(j)
 		for _, f := range j.frames[:j.n] {
@@ -110,6 +115,26 @@ func (s *sender) do(ctx context.Context, j *job) {
 	case opDrain:
 		s.drain(ctx, j)
 	}
+}
+
+// countAccepted counts the samples of earlier runs that lie in the store and
+// that Redis has already: at most a segment of each lane.
+func (s *sender) countAccepted(marks *[frame.Lanes]Mark) (n uint64) {
+	f := &s.scratch[0]
+	for i := range marks {
+		after := frame.ID{}
+		for {
+			ok, err := s.o.Store.Next(frame.Lane(i), after, f)
+			if err != nil || !ok || marks[i].ID.Less(f.ID) {
+				break
+			}
+			if f.Kind == frame.Data {
+				n += uint64(f.N)
+			}
+			after = f.ID
+		}
+	}
+	return n
 }
 
 // begin empties the batch for a job.

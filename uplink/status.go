@@ -51,7 +51,10 @@ type Status struct {
 	Trips     uint64
 	Level     Durability
 	Lanes     [frame.Lanes]LaneStatus
-	Held      int // frames that wait for the store's memory
+	Stored    uint64 // samples in the store that Redis has not accepted
+	Skipped   uint64 // samples that the store carried over and Redis had already
+	Memory    uint64 // samples in memory that Redis has not accepted
+	Held      int    // frames that wait for the store's memory
 	LastError error
 	StoreErr  error
 	Counters  Counters
@@ -75,11 +78,26 @@ func (k *keeper) publish() {
 	s.Breaker, s.NextTry, s.Trips = k.breaker.State(), k.breaker.Next(), k.breaker.Trips()
 	s.Held, s.LastError, s.StoreErr = len(k.hold), k.lastErr, k.storeErr
 	s.Counters = k.count
+	s.Stored, s.Skipped, s.Memory = uint64(max(k.stored, 0)), k.skipped, 0
+	for _, f := range k.hold {
+		s.Memory += samples(f)
+	}
 	for i := range k.lanes {
 		l := &k.lanes[i]
+		for _, f := range l.q[l.sent:] {
+			s.Memory += samples(f)
+		}
 		s.Lanes[i] = LaneStatus{
 			Last: l.last, Accepted: l.accepted, Durable: l.durable,
 			Queued: len(l.q) - l.sent, Retained: len(l.q),
 		}
 	}
+}
+
+// samples is how many samples a frame holds; a gap record holds none.
+func samples(f *frame.Frame) uint64 {
+	if f.Kind != frame.Data {
+		return 0
+	}
+	return uint64(f.N)
 }

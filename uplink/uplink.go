@@ -32,6 +32,9 @@ type Options struct {
 	Pool    *frame.Pool
 	Frames  int // frames in Pool
 
+	// Carried is how many samples the store held at the start.
+	Carried uint64
+
 	Boottime func() int64        // CLOCK_BOOTTIME, nanoseconds
 	Dating   func() frame.Dating // what is known of wall time now
 	Seed     uint64              // of the breaker's jitter
@@ -39,6 +42,8 @@ type Options struct {
 	// Event is told what happens, from the keeper's goroutine; it must not
 	// block. May be nil.
 	Event func(Event)
+	// Reshaped is told that Shape has changed. It must not block. May be nil.
+	Reshaped func()
 	// Delivered is told how long the oldest sample of an accepted frame took
 	// from its stamp, in seconds. May be nil.
 	Delivered func(seconds float64)
@@ -64,6 +69,9 @@ type Uplink struct {
 func New(o Options) *Uplink {
 	if o.Event == nil {
 		o.Event = func(Event) {}
+	}
+	if o.Reshaped == nil {
+		o.Reshaped = func() {}
 	}
 	if o.Delivered == nil {
 		o.Delivered = func(float64) {}

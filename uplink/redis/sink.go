@@ -47,8 +47,18 @@ type keys struct {
 	field  [frame.Lanes]string
 }
 
+// quiet keeps go-redis from writing to stderr by itself: every failure comes
+// back as an error, and the agent logs it.
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
+
+// silence sets go-redis' logger, which is global to the process, once.
+var silence = sync.OnceFunc(func() { redis.SetLogger(quiet{}) })
+
 // New checks the options and prepares a sink. It connects nothing.
 func New(o Options) (*Sink, error) {
+	silence()
 	if len(o.Server.Addrs) == 0 || o.Device == "" || o.Stream == "" {
 		return nil, errors.New("redis: options lack the server's address, the device or the stream")
 	}

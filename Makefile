@@ -1,0 +1,64 @@
+# telhub. `make help` lists the targets.
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# The commit's date: a board's clock cannot be right before it. Reproducible.
+BUILT   ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+LDFLAGS  = -s -w -buildid= -X main.version=$(VERSION) -X main.built=$(BUILT)
+BUILD    = CGO_ENABLED=0 GOFLAGS=-buildvcs=false $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+FUZZTIME ?= 60s
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## build and start the demo: simulated board, page on http://127.0.0.1:9155
+	@mkdir -p bin
+	$(BUILD) -o bin/telhub-demo ./agent/cmd/telhub-demo
+	@exec bin/telhub-demo $(ARGS)
+
+.PHONY: build
+build: ## build bin/telhub for this machine
+	@mkdir -p bin
+	$(BUILD) -o bin/telhub ./agent/cmd/telhub
+
+.PHONY: cross
+cross: ## build dist/telhub-* for arm64, armv6, armv7 and amd64
+	@mkdir -p dist
+	GOOS=linux GOARCH=arm64 $(BUILD) -o dist/telhub-linux-arm64 ./agent/cmd/telhub
+	GOOS=linux GOARCH=arm GOARM=6 $(BUILD) -o dist/telhub-linux-armv6 ./agent/cmd/telhub
+	GOOS=linux GOARCH=arm GOARM=7 $(BUILD) -o dist/telhub-linux-armv7 ./agent/cmd/telhub
+	GOOS=linux GOARCH=amd64 $(BUILD) -o dist/telhub-linux-amd64 ./agent/cmd/telhub
+	@ls -l dist
+
+.PHONY: reproducible
+reproducible: ## build twice, from two directories, and compare byte by byte
+	scripts/reproducible.sh
+
+.PHONY: test
+test: ## install what tests need (Debian, as root) and run all of them
+	scripts/test-deps.sh
+	$(GO) test -race -shuffle=on -timeout 15m ./...
+	$(GO) test -timeout 10m -run 'Alloc|Ratio|Soak' -tags norace ./...
+
+.PHONY: test-arm
+test-arm: ## run the tests under qemu-user for arm64 and armv7
+	scripts/test-arm.sh
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (60s) each
+	scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: lint
+lint: ## gofmt, vet, staticcheck
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+.PHONY: bench
+bench: build ## measure telhub beside redis-benchmark on a server of its own
+	scripts/bench.sh
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin dist

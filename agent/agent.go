@@ -1,0 +1,282 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/telhub/telhub/agent/clock"
+	"github.com/telhub/telhub/agent/config"
+	"github.com/telhub/telhub/agent/httpapi"
+	"github.com/telhub/telhub/agent/metrics"
+	"github.com/telhub/telhub/agent/pipeline"
+	"github.com/telhub/telhub/board"
+	"github.com/telhub/telhub/buffer/store"
+	"github.com/telhub/telhub/uplink"
+	"github.com/telhub/telhub/uplink/frame"
+	"github.com/telhub/telhub/uplink/redis"
+)
+
+// Options are what an agent needs besides its configuration.
+type Options struct {
+	Version string
+	Built   time.Time    // no earlier date can be true
+	Board   *board.Board // what the machine has; nil: it is detected
+	Openers Openers
+	Log     *Log
+	// Sink replaces Redis, for measurements without a server; nil is Redis.
+	Sink uplink.Sink
+}
+
+// Agent is a telhub, from sensors to Redis.
+type Agent struct {
+	cfg     *config.Config
+	opts    Options
+	log     *Log
+	started time.Time
+
+	board    *board.Board
+	boot     frame.BootID
+	clock    *clock.Clock
+	budget   Budget
+	plan     *plan
+	metrics  metrics.Registry
+	pool     *frame.Pool
+	store    *store.Store // nil when it could not be opened
+	report   *store.Report
+	storeErr error
+	carried  uint64      // samples that the store held at the start
+	ended    bool        // Run has shut down
+	sink     *redis.Sink // nil when Options.Sink is used
+	uplink   *uplink.Uplink
+	pipeline *pipeline.Pipeline
+	http     *httpapi.Server // nil when off
+}
+
+// stopSampling is how long a driver's call may delay the shutdown.
+const stopSampling = 3 * time.Second
+
+// New builds an agent. It opens the store, the HTTP listener and the buses,
+// but asks no sensor and makes no connection. An error is a configuration or
+// a machine on which the agent cannot run at all; what can be done without,
+// such as a bus that is not there yet, is reported by Status instead.
+func New(cfg *config.Config, o Options) (a *Agent, err error) {
+	a = &Agent{cfg: cfg, opts: o, log: o.Log, started: time.Now(), clock: clock.New(o.Built)}
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
+	if a.board = o.Board; a.board == nil {
+		if a.board, err = board.Detect("/"); err != nil {
+			return nil, err
+		}
+	}
+	if a.boot, err = clock.ReadBootID(); err != nil {
+		return nil, err
+	}
+	a.metrics.RegisterProcess(a.started)
+	if a.plan, err = build(cfg, o.Openers, &a.metrics); err != nil {
+		return nil, err
+	}
+	a.budget = budget(cfg, a.plan)
+	a.pool = frame.NewPool(a.budget.Pool)
+	if err = a.openStore(); err != nil {
+		return nil, err
+	}
+	if err = a.newUplink(); err != nil {
+		return nil, err
+	}
+	if err = a.newPipeline(); err != nil {
+		return nil, err
+	}
+	a.registerMetrics()
+	for _, b := range a.plan.openers {
+		// A bus that is not there is opened by its owner when it comes; its
+		// sensors report it meanwhile.
+		_ = b.Reopen()
+	}
+	return a, a.listen()
+}
+
+// openStore opens the spool. Without it the agent runs from memory.
+func (a *Agent) openStore() error {
+	a.store, a.report, a.storeErr = openSpool(a.cfg, &a.budget, a.boot, a.damaged)
+	if errors.Is(a.storeErr, store.ErrLocked) {
+		return a.storeErr
+	}
+	if a.store != nil {
+		for _, l := range a.store.Stats().Lanes {
+			a.carried += l.Samples
+		}
+	}
+	a.logStore()
+	return nil
+}
+
+func (a *Agent) newUplink() error {
+	sink := a.opts.Sink
+	if sink == nil {
+		s, err := redis.New(RedisOptions(a.cfg))
+		if err != nil {
+			return err
+		}
+		a.sink, sink = s, s
+	}
+	cfg := a.cfg
+	o := uplink.Options{
+		Device: cfg.Device, Boot: a.boot, Epoch: 1, Encoding: cfg.Uplink.Encoding,
+		Flush: cfg.Uplink.Flush, Frame: cfg.Uplink.Frame, LargeFrame: largeFrame,
+		MaxLoss: cfg.Spool.MaxLoss, BackfillRate: cfg.Uplink.BackfillRate,
+		LargeBytes: a.budget.Pool.LargeBytes,
+		Breaker: uplink.BreakerOptions{
+			Failures: cfg.Uplink.Breaker.Failures, Open: cfg.Uplink.Breaker.Open, OpenMax: cfg.Uplink.Breaker.OpenMax,
+		},
+		Sink: sink, Pool: a.pool, Frames: a.budget.Pool.Small + a.budget.Pool.Large,
+		Boottime: clock.Boottime, Dating: a.clock.Dating, Seed: rand.Uint64(),
+		Event: a.uplinkEvent, Reshaped: func() { a.pipeline.Wake() }, Delivered: a.delivery().Observe,
+	}
+	if cfg.Uplink.Encoding == "senml" {
+		o.SenMLBytes = frame.MaxSenML(&a.plan.schema, cfg.Device, largeFrame)
+	}
+	if a.store != nil {
+		o.Store, o.Epoch, o.Carried = spool{a.store}, a.store.Epoch(), a.carried
+	}
+	a.uplink = uplink.New(o)
+	return nil
+}
+
+func (a *Agent) newPipeline() (err error) {
+	a.pipeline, err = pipeline.New(pipeline.Options{
+		Buses: a.plan.buses, Streams: a.plan.streams, Schema: &a.plan.schema,
+		Pool: a.pool, Outlet: a.uplink,
+		Capacity: a.cfg.Queue.Capacity, Workers: a.cfg.Workers.Count, MaxSamples: largeFrame,
+		Processing: a.processing(), Notify: a.pipelineEvent,
+	})
+	return err
+}
+
+func (a *Agent) listen() (err error) {
+	if a.cfg.HTTP.Listen == "" {
+		return nil
+	}
+	a.http, err = httpapi.New(httpapi.Options{
+		Listen: a.cfg.HTTP.Listen, Source: a, Metrics: a.metrics.AppendText, MetricsType: metrics.ContentType,
+		ErrorLog: func(line string) { a.log.For("http").Debug().Msg(line) },
+	})
+	return err
+}
+
+// Run runs the agent until ctx ends, then shuts it down in order:
+//
+//  1. stop sampling: the buses' owners finish their transaction
+//  2. empty the ring, seal the rest, let the workers finish
+//  3. send what can be sent, store what Redis does not hold safely, commit
+//  4. close the connection, the buses and the store
+//  5. stop answering HTTP, last so that the end can be watched
+func (a *Agent) Run(ctx context.Context) error {
+	httpCtx, stopHTTP := context.WithCancel(context.WithoutCancel(ctx))
+	upCtx, stopUplink := context.WithCancel(context.WithoutCancel(ctx))
+	var faces, up sync.WaitGroup
+	if a.http != nil {
+		faces.Go(func() { a.serve(httpCtx) })
+	}
+	up.Go(func() { a.uplink.Run(upCtx) })
+	a.declarePowerCut()
+	a.pipeline.Start()
+	a.logStart()
+
+	<-ctx.Done()
+
+	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopSampling)
+	defer cancel()
+	err := a.pipeline.Stop(stopCtx)
+	stopUplink()
+	up.Wait()
+	a.ended = true
+	err = errors.Join(err, a.close())
+	a.logEnd()
+	stopHTTP()
+	faces.Wait()
+	return err
+}
+
+func (a *Agent) serve(ctx context.Context) {
+	if err := a.http.Run(ctx); err != nil {
+		a.log.For("http").Error().Err(err).Msg("local HTTP ended; samples are not affected")
+	}
+}
+
+// declarePowerCut submits the gap record of a run that did not end in order.
+func (a *Agent) declarePowerCut() {
+	if a.report == nil || a.report.Unclean == nil {
+		return
+	}
+	info := powerCut(a.report.Unclean, a.boot, a.clock.Dating())
+	f := a.pool.Get(256)
+	if f == nil {
+		return // cannot be: the pool is new
+	}
+	if err := info.Seal(f); err != nil {
+		a.log.For("agent").Error().Err(err).Msg("power cut not declared")
+		f.Free()
+		return
+	}
+	a.uplink.Submit(f)
+}
+
+// close closes what New opened, as far as it did.
+func (a *Agent) close() error {
+	var errs []error
+	add := func(what string, c io.Closer) {
+		if err := c.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", what, err))
+		}
+	}
+	if a.sink != nil {
+		add("connection", a.sink)
+	}
+	if a.plan != nil {
+		for _, c := range a.plan.openers {
+			add("bus", c)
+		}
+	}
+	if a.store != nil {
+		add("spool", a.store)
+	}
+	return errors.Join(errs...)
+}
+
+// Moving returns a count that grows while samples move, and whether they are
+// stuck: for the watchdog. Sensors that are silent are no reason to restart.
+func (a *Agent) Moving() (moved uint64, stuck time.Duration) { return a.pipeline.Progress() }
+
+// URL is where the page is; "" when HTTP is off or on a unix socket.
+func (a *Agent) URL() string {
+	if a.http == nil {
+		return ""
+	}
+	return a.http.URL()
+}
+
+// RedisOptions translates the configuration for the sink.
+func RedisOptions(cfg *config.Config) redis.Options {
+	o := redis.Options{
+		User: cfg.Redis.User, Password: cfg.Redis.Password,
+		CAFile: cfg.Redis.CAFile, CertFile: cfg.Redis.CertFile, KeyFile: cfg.Redis.KeyFile,
+		Device: cfg.Device, Stream: cfg.Redis.Stream, Shards: cfg.Redis.Shards,
+		MaxLen: cfg.Redis.MaxLen, Durability: cfg.Redis.Durability,
+	}
+	// Load has parsed it already, so it cannot fail here.
+	if u, err := config.ParseRedisURL(cfg.Redis.URL.Reveal()); err == nil {
+		o.Server = redis.Address{
+			Topology: redis.Topology(u.Topology), TLS: u.TLS, Network: u.Network, Addrs: u.Addrs,
+			Master: u.Master, DB: u.DB, User: u.User, Password: u.Password.Reveal(),
+		}
+	}
+	return o
+}

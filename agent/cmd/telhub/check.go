@@ -1,0 +1,73 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/telhub/telhub/agent"
+)
+
+// cmdCheck checks the configuration and prints what it can cost.
+func (e *env) cmdCheck(args []string) error {
+	f := e.flags("check")
+	f.BoolVar(&e.json, "json", false, "print JSON")
+	rest, err := parse(f, args)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return usagef("check takes no argument %q", rest[0])
+	}
+	cfg, err := e.load()
+	if err != nil {
+		return err
+	}
+	for _, p := range cfg.CheckFiles() {
+		fmt.Fprintln(e.stderr, "telhub: warning:", p.Error())
+	}
+	c, err := agent.Cost(cfg)
+	if err != nil {
+		return err
+	}
+	if e.json {
+		return json.NewEncoder(e.stdout).Encode(map[string]any{
+			"device": cfg.Device, "sensors": c.Sensors, "channels": c.Channels,
+			"samples_per_second": c.SamplesPerSecond, "memory_bytes": c.Memory,
+			"flash_bytes_per_day": c.FlashPerDay, "autonomy_seconds": c.Autonomy.Seconds(),
+		})
+	}
+	fmt.Fprintf(e.stdout, "%s is good: device %s, %d sensors, %d channels, about %.4g samples/s\n",
+		e.config, cfg.Device, c.Sensors, c.Channels, c.SamplesPerSecond)
+	fmt.Fprintf(e.stdout, "worst-case memory   %s (frames %s, queue and workers %s, spool %s, sending %s, Go itself %s)\n",
+		size(c.Memory), size(c.Pool.Bytes()), size(c.Pipeline), size(2*c.Pending), size(c.Sender), size(c.Rest()))
+	fmt.Fprintf(e.stdout, "flash while offline %s a day, with max_loss %s; nothing while online\n", size(int(c.FlashPerDay)), cfg.Spool.MaxLoss)
+	fmt.Fprintf(e.stdout, "offline autonomy    about %s until spool.max_size %s is full\n", span(c.Autonomy), size(int(cfg.Spool.MaxSize)))
+	return nil
+}
+
+// size prints bytes for people.
+func size(n int) string {
+	switch {
+	case n >= 10e9:
+		return fmt.Sprintf("%.0f GB", float64(n)/1e9)
+	case n >= 10e6:
+		return fmt.Sprintf("%.0f MB", float64(n)/1e6)
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	case n >= 1e3:
+		return fmt.Sprintf("%.0f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%d B", n)
+}
+
+// span prints a long time for people.
+func span(d time.Duration) string {
+	switch {
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%.0f days", d.Hours()/24)
+	case d >= 2*time.Hour:
+		return fmt.Sprintf("%.0f hours", d.Hours())
+	}
+	return d.Round(time.Minute).String()
+}

@@ -1,0 +1,182 @@
+// Command telhub is the telemetry agent for ARM Linux boards; see README.md.
+// Each subcommand has a file of its own.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/telhub/telhub/agent/config"
+)
+
+// Set by the linker: the version, and the commit's date in Unix seconds.
+var (
+	version = "dev"
+	built   = "0"
+)
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2 // wrong usage or configuration
+)
+
+// defaultConfig is where packages put the configuration.
+const defaultConfig = "/etc/telhub.toml"
+
+// command is a subcommand.
+type command struct {
+	name, args, about string
+	run               func(e *env, args []string) error
+}
+
+func commands() []command {
+	return []command{
+		{"run", "", "run the agent", (*env).cmdRun},
+		{"check", "", "check the configuration; print what it can cost", (*env).cmdCheck},
+		{"read", "NAME", "take one reading of a sensor now", (*env).cmdRead},
+		{"tail", "", "show what arrives in Redis", (*env).cmdTail},
+		{"init", "[FILE]", "write a commented configuration", (*env).cmdInit},
+		{"spool", "status|verify|repair|export", "look after the spool", (*env).cmdSpool},
+		{"bench", "", "measure the way to Redis beside redis-benchmark", (*env).cmdBench},
+		{"version", "", "print the version", (*env).cmdVersion},
+	}
+}
+
+// env is what a subcommand runs in.
+type env struct {
+	ctx            context.Context
+	stdout, stderr io.Writer
+	environ        []string
+	config         string // --config
+	json           bool   // --json
+}
+
+// usageError is wrong usage of the command line; it ends with exit code 2.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr, os.Environ()))
+}
+
+// run is main without the process: it returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, environ []string) int {
+	if len(args) == 0 {
+		usage(stderr)
+		return exitUsage
+	}
+	switch args[0] {
+	case "help", "-h", "--help":
+		usage(stdout)
+		return exitOK
+	case "--version":
+		args[0] = "version"
+	}
+	e := &env{ctx: ctx, stdout: stdout, stderr: stderr, environ: environ}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return e.exit(c.run(e, args[1:]))
+		}
+	}
+	fmt.Fprintf(stderr, "telhub: unknown command %q\n\n", args[0])
+	usage(stderr)
+	return exitUsage
+}
+
+// exit prints an error with what to do about it and returns the exit code.
+func (e *env) exit(err error) int {
+	var usageErr *usageError
+	var problems config.Problems
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case errors.As(err, &problems):
+		for _, p := range problems {
+			fmt.Fprintln(e.stderr, "telhub:", p.Error())
+		}
+		return exitUsage
+	case errors.As(err, &usageErr):
+		fmt.Fprintf(e.stderr, "telhub: %v\ntelhub: `telhub help` lists the commands\n", err)
+		return exitUsage
+	}
+	fmt.Fprintln(e.stderr, "telhub:", err)
+	return exitFailed
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "telhub reads sensors and forwards them to Redis, through outages.\n\nUsage: telhub COMMAND [--config FILE] …\n\n")
+	for _, c := range commands() {
+		name := c.name
+		if c.args != "" {
+			name += " " + c.args
+		}
+		fmt.Fprintf(w, "  %-36s %s\n", name, c.about)
+	}
+	fmt.Fprintf(w, "\nThe configuration is %s unless --config or TELHUB_CONFIG names another.\n`telhub COMMAND --help` tells a command's options.\n", defaultConfig)
+}
+
+// flags returns a flag set with the options that all commands share.
+func (e *env) flags(name string) *flag.FlagSet {
+	f := flag.NewFlagSet("telhub "+name, flag.ContinueOnError)
+	f.SetOutput(e.stderr)
+	def := defaultConfig
+	for _, v := range e.environ {
+		if rest, ok := cutPrefix(v, "TELHUB_CONFIG="); ok && rest != "" {
+			def = rest
+		}
+	}
+	f.StringVar(&e.config, "config", def, "configuration `FILE`")
+	return f
+}
+
+func cutPrefix(s, prefix string) (string, bool) {
+	if len(s) < len(prefix) || s[:len(prefix)] != prefix {
+		return s, false
+	}
+	return s[len(prefix):], true
+}
+
+// parse parses a command's arguments; options may stand behind them.
+func parse(f *flag.FlagSet, args []string) (rest []string, err error) {
+	for {
+		if err := f.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return nil, err
+			}
+			return nil, &usageError{err.Error()}
+		}
+		if f.NArg() == 0 {
+			return rest, nil
+		}
+		rest, args = append(rest, f.Arg(0)), f.Args()[1:]
+	}
+}
+
+// load reads the configuration.
+func (e *env) load() (*config.Config, error) { return config.Load(e.config, e.environ) }
+
+// builtTime is the commit's date: no board's clock can be right before it.
+func builtTime() time.Time {
+	n, err := strconv.ParseInt(built, 10, 64)
+	if err != nil {
+		return time.Unix(0, 0)
+	}
+	return time.Unix(n, 0)
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/telhub/telhub/agent"
+	"github.com/telhub/telhub/drivers"
+)
+
+// cmdRead takes one reading of a sensor, with the agent stopped or beside it.
+func (e *env) cmdRead(args []string) error {
+	f := e.flags("read")
+	f.BoolVar(&e.json, "json", false, "print JSON")
+	wait := f.Duration("wait", 10*time.Second, "how long to wait for a device that speaks by itself")
+	rest, err := parse(f, args)
+	if err != nil {
+		return err
+	}
+	cfg, err := e.load()
+	if err != nil {
+		return err
+	}
+	var names []string
+	for i := range cfg.Sensors {
+		names = append(names, cfg.Sensors[i].Name)
+	}
+	if len(rest) != 1 {
+		return usagef("read needs the NAME of a sensor: %s", strings.Join(names, ", "))
+	}
+	outputs, r, err := agent.Read(e.ctx, cfg, rest[0], *wait, agent.Openers{})
+	switch {
+	case errors.Is(err, agent.ErrNoSensor):
+		return usagef("no sensor %q; there are: %s", rest[0], strings.Join(names, ", "))
+	case errors.Is(err, drivers.ErrBusy):
+		return fmt.Errorf("%w; if the agent runs, its /api/sensors shows the latest values", err)
+	case err != nil:
+		return err
+	}
+	return e.printReading(rest[0], outputs, r)
+}
+
+func (e *env) printReading(name string, outputs []drivers.Output, r *drivers.Reading) error {
+	type value struct {
+		Name   string   `json:"n"`
+		Unit   string   `json:"u,omitempty"`
+		Value  *float64 `json:"v"`
+		Status string   `json:"status"`
+	}
+	var values []value
+	for i, o := range outputs {
+		v := value{Name: name + "/" + o.Name, Unit: o.Unit, Status: "ok"}
+		switch {
+		case r.Has(i):
+			v.Value = &r.Values[i]
+		case r.IsBad(i):
+			v.Status = "bad"
+		default:
+			continue
+		}
+		values = append(values, v)
+	}
+	if e.json {
+		return json.NewEncoder(e.stdout).Encode(values)
+	}
+	for _, v := range values {
+		if v.Value == nil {
+			fmt.Fprintf(e.stdout, "%-32s %s\n", v.Name, v.Status)
+			continue
+		}
+		fmt.Fprintf(e.stdout, "%-32s %v %s\n", v.Name, *v.Value, v.Unit)
+	}
+	return nil
+}

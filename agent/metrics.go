@@ -1,0 +1,138 @@
+package agent
+
+import (
+	"github.com/telhub/telhub/agent/metrics"
+	"github.com/telhub/telhub/agent/pipeline"
+	"github.com/telhub/telhub/uplink"
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// prefix begins the name of every metric of the agent.
+const prefix = "telemetry_"
+
+func (a *Agent) delivery() *metrics.Histogram {
+	return a.metrics.Histogram(prefix+"sample_delivery_duration_seconds",
+		"From a live frame's first stamp until Redis accepted it.", metrics.DurationBuckets())
+}
+
+func (a *Agent) processing() *metrics.Histogram {
+	return a.metrics.Histogram(prefix+"sample_processing_duration_seconds",
+		"How long a frame's samples took to check and encode.", metrics.DurationBuckets())
+}
+
+// registerMetrics registers what is counted elsewhere and read at a scrape.
+func (a *Agent) registerMetrics() {
+	r := &a.metrics
+	r.GaugeFunc(prefix+"build_info", "Constant 1; the version is a label.", func() float64 { return 1 },
+		metrics.Label{Name: "version", Value: a.opts.Version})
+	r.GaugeFunc(prefix+"clock_quality", "How good dates are: 0 unset, 1 holdover, 2 ntp, 3 gnss.",
+		func() float64 { return float64(a.clock.Dating().Quality) })
+	a.registerQueue(r)
+	a.registerSensors(r)
+	a.registerUplink(r)
+	a.registerLanes(r)
+	a.registerSpool(r)
+}
+
+func (a *Agent) registerQueue(r *metrics.Registry) {
+	stat := func(f func(pipeline.Stats) float64) func() float64 {
+		return func() float64 { return f(a.pipeline.Stats()) }
+	}
+	r.GaugeFunc(prefix+"queue_size", "Samples in the ring.", stat(func(s pipeline.Stats) float64 { return float64(s.RingLen) }))
+	r.GaugeFunc(prefix+"queue_capacity", "Samples that the ring can hold.", stat(func(s pipeline.Stats) float64 { return float64(s.RingCap) }))
+	r.GaugeFunc(prefix+"workers", "Workers that turn samples into frames.", stat(func(s pipeline.Stats) float64 { return float64(s.Workers) }))
+	r.GaugeFunc(prefix+"workers_busy", "Workers that do so now.", stat(func(s pipeline.Stats) float64 { return float64(s.Busy) }))
+	r.CounterFunc(prefix+"backpressure_events_total", "Times that sampling was slowed because the ring filled.",
+		stat(func(s pipeline.Stats) float64 { return float64(s.PressureEvents) }))
+}
+
+func (a *Agent) registerSensors(r *metrics.Registry) {
+	for i := range a.plan.sensors {
+		label := metrics.Label{Name: "sensor", Value: a.plan.sensors[i].conf.Name}
+		stat := func(f func(*pipeline.SensorStats) float64) func() float64 {
+			return func() float64 {
+				all := a.pipeline.AppendSensors(nil)
+				return f(&all[i])
+			}
+		}
+		r.CounterFunc(prefix+"samples_received_total", "Samples acquired, changes of status included.",
+			stat(func(s *pipeline.SensorStats) float64 { return float64(s.Samples) }), label)
+		r.GaugeFunc(prefix+"sensor_up", "1 if the sensor answered last time.",
+			stat(func(s *pipeline.SensorStats) float64 { return boolean(s.Up) }), label)
+		r.CounterFunc(prefix+"sensor_skipped_total", "Measurements left out because the bus was busy.",
+			stat(func(s *pipeline.SensorStats) float64 { return float64(s.Skipped) }), label)
+		r.CounterFunc(prefix+"sensor_corrupt_total", "Corrupt sentences, lines or telegrams of a stream.",
+			stat(func(s *pipeline.SensorStats) float64 { return float64(s.Corrupt) }), label)
+		for k := range pipeline.ErrorKind(pipeline.ErrorKinds) {
+			r.CounterFunc(prefix+"sensor_errors_total", "Failed tries to read a sensor.",
+				stat(func(s *pipeline.SensorStats) float64 { return float64(s.Errors[k]) }),
+				label, metrics.Label{Name: "kind", Value: k.String()})
+		}
+	}
+	for i := range a.plan.buses {
+		r.CounterFunc(prefix+"bus_recoveries_total", "Times that a bus worked again after a step of recovery.",
+			func() float64 { return float64(a.pipeline.AppendBuses(nil)[i].Recoveries) },
+			metrics.Label{Name: "bus", Value: a.plan.buses[i].Name}, metrics.Label{Name: "step", Value: "reopen"})
+	}
+}
+
+func (a *Agent) registerUplink(r *metrics.Registry) {
+	stat := func(f func(*uplink.Status) float64) func() float64 {
+		return func() float64 {
+			s := a.uplink.Status()
+			return f(&s)
+		}
+	}
+	r.GaugeFunc(prefix+"uplink_connected", "1 while frames flow to Redis.",
+		stat(func(s *uplink.Status) float64 { return boolean(s.Connected) }))
+	r.GaugeFunc(prefix+"uplink_fenced", "1 when another agent has taken over this device's name.",
+		stat(func(s *uplink.Status) float64 { return boolean(s.Fenced) }))
+	r.GaugeFunc(prefix+"uplink_durability", "Level in force: 0 memory, 1 age, 2 aof, 3 replica.",
+		stat(func(s *uplink.Status) float64 { return float64(s.Level) }))
+	r.GaugeFunc(prefix+"circuit_breaker_state", "0 closed, 1 half-open, 2 open.",
+		stat(func(s *uplink.Status) float64 { return float64(s.Breaker) }))
+	r.CounterFunc(prefix+"circuit_breaker_trips_total", "Times that the breaker opened.",
+		stat(func(s *uplink.Status) float64 { return float64(s.Trips) }))
+	r.CounterFunc(prefix+"retries_total", "Batches that had to be sent again.",
+		stat(func(s *uplink.Status) float64 { return float64(s.Counters.Retries) }))
+	r.CounterFunc(prefix+"gaps_declared_total", "Gap records that Redis accepted.",
+		stat(func(s *uplink.Status) float64 { return float64(s.Counters.Declared) }))
+	for i, cause := range uplink.Causes {
+		r.CounterFunc(prefix+"samples_lost_total", "Samples lost; each loss is declared by a gap record.",
+			stat(func(s *uplink.Status) float64 { return float64(s.Counters.Lost[i]) }),
+			metrics.Label{Name: "cause", Value: string(cause)})
+	}
+}
+
+func (a *Agent) registerLanes(r *metrics.Registry) {
+	for i := range frame.Lanes {
+		label := metrics.Label{Name: "lane", Value: frame.Lane(i).String()}
+		r.CounterFunc(prefix+"samples_forwarded_total", "Samples that Redis accepted.",
+			func() float64 { return float64(a.uplink.Status().Counters.Delivered[i]) }, label)
+		r.CounterFunc(prefix+"frames_forwarded_total", "Frames that Redis accepted.",
+			func() float64 { return float64(a.uplink.Status().Counters.Frames[i]) }, label)
+		r.GaugeFunc(prefix+"uplink_queued_frames", "Frames in memory that Redis has not accepted.",
+			func() float64 { return float64(a.uplink.Status().Lanes[i].Queued) }, label)
+	}
+}
+
+func (a *Agent) registerSpool(r *metrics.Registry) {
+	r.GaugeFunc(prefix+"spool_frames", "Frames in the spool.", func() float64 { return float64(a.spool().Frames) })
+	r.GaugeFunc(prefix+"spool_bytes", "Bytes that the spool takes on disk.", func() float64 { return float64(a.spool().Bytes) })
+	r.GaugeFunc(prefix+"spool_max_bytes", "Bytes that it may take.", func() float64 { return float64(a.spool().MaxBytes) })
+	r.GaugeFunc(prefix+"spool_oldest_seconds", "Age of the oldest frame in the spool.", func() float64 { return a.spool().Oldest })
+	r.CounterFunc(prefix+"flash_written_bytes_total", "Bytes written to the spool's files; the file system adds its own.",
+		func() float64 {
+			if a.store == nil {
+				return 0
+			}
+			return float64(a.store.Stats().WrittenBytes)
+		})
+}
+
+func boolean(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

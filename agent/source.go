@@ -1,0 +1,181 @@
+package agent
+
+import (
+	"time"
+
+	"github.com/telhub/telhub/agent/clock"
+	"github.com/telhub/telhub/agent/httpapi"
+	"github.com/telhub/telhub/agent/pipeline"
+	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/uplink"
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+var _ httpapi.Source = (*Agent)(nil)
+
+// Status implements httpapi.Source.
+func (a *Agent) Status() httpapi.Status {
+	up := a.uplink.Status()
+	q := a.pipeline.Stats()
+	sum := a.Summary()
+	dating := a.clock.Dating()
+	s := httpapi.Status{
+		Device: a.cfg.Device, Version: a.opts.Version, Board: a.board.Name, Boot: a.boot.String(),
+		Epoch: up.Epoch, Uptime: time.Since(a.started).Seconds(),
+		Uplink: a.uplinkStatus(&up), Spool: a.spool(),
+		Queue:   httpapi.Queue{Size: q.RingLen, Capacity: q.RingCap, HighWater: q.RingHigh, Overruns: q.RingLost},
+		Workers: httpapi.Workers{Count: q.Workers, Busy: q.Busy},
+		Clock:   httpapi.Clock{Quality: dating.Quality.String(), Source: clockSource(dating), Offset: dating.Offset},
+		Counters: httpapi.Counters{
+			Acquired: sum.Received, Delivered: sum.Delivered, Stored: sum.Stored, DeclaredLost: sum.DeclaredLost,
+		},
+	}
+	if dating.Quality != frame.Unset {
+		s.Time = time.Now().UTC().Format(time.RFC3339)
+	}
+	s.Problems = a.troubles(&up, &s)
+	s.State = httpapi.StateOK
+	if len(s.Problems) > 0 {
+		s.State = httpapi.StateDegraded
+	}
+	return s
+}
+
+func clockSource(d frame.Dating) string {
+	switch d.Quality {
+	case frame.NTP:
+		return "the kernel's clock, synchronised"
+	case frame.Holdover:
+		return "the kernel's clock, not confirmed since it was set"
+	case frame.GNSS:
+		return "a satellite receiver"
+	}
+	return ""
+}
+
+func (a *Agent) uplinkStatus(up *uplink.Status) httpapi.Uplink {
+	u := httpapi.Uplink{
+		State: "disconnected", Server: a.server(), Encoding: a.cfg.Uplink.Encoding, Durability: up.Level.String(),
+		Breaker: up.Breaker.String(), Trips: up.Trips, Retries: up.Counters.Retries,
+	}
+	switch {
+	case up.Fenced:
+		u.State = "fenced"
+	case up.Connected:
+		u.State = "connected"
+	}
+	if up.LastError != nil {
+		u.LastError = up.LastError.Error()
+	}
+	for i := range up.Lanes {
+		l := &up.Lanes[i]
+		u.Lanes = append(u.Lanes, httpapi.Lane{
+			Name: frame.Lane(i).String(), Seq: seq(l.Last, up.Epoch), Accepted: seq(l.Accepted, up.Epoch),
+			Durable: seq(l.Durable, up.Epoch), Queued: l.Queued, Delivered: up.Counters.Delivered[i],
+		})
+	}
+	return u
+}
+
+// seq is a number within this run's epoch; an earlier run's counts as none.
+func seq(id frame.ID, epoch uint64) uint64 {
+	if id.Epoch != epoch {
+		return 0
+	}
+	return id.Seq
+}
+
+// server names the server without secrets.
+func (a *Agent) server() string {
+	if a.sink == nil {
+		return "none"
+	}
+	return a.sink.Server()
+}
+
+// spool describes the store.
+func (a *Agent) spool() httpapi.Spool {
+	s := httpapi.Spool{State: "off", Path: a.cfg.Spool.Path, MaxBytes: uint64(a.cfg.Spool.MaxSize)}
+	if a.store == nil {
+		return s
+	}
+	st := a.store.Stats()
+	s.State, s.Bytes, s.Dropped, s.Salvaged = "ok", uint64(st.DiskBytes), st.Dropped, uint64(st.Damaged)
+	now := clock.Boottime() / 1e6
+	for i := range st.Lanes {
+		l := &st.Lanes[i]
+		s.Frames += uint64(l.Frames)
+		if l.Frames > 0 && l.Boot == a.boot {
+			s.Oldest = max(s.Oldest, float64(now-l.OldestT0)/1e3)
+		} else if l.Frames > 0 && l.Dating.Quality != frame.Unset {
+			s.Oldest = max(s.Oldest, float64(time.Now().UnixMilli()-l.OldestT0-l.Dating.Offset)/1e3)
+		}
+	}
+	up := a.uplink.Status()
+	switch {
+	case up.StoreErr != nil:
+		s.State = "failed"
+	case st.Dropped > 0 && up.Breaker != uplink.Closed:
+		s.State = "full"
+	}
+	return s
+}
+
+// Sensors implements httpapi.Source.
+func (a *Agent) Sensors() []httpapi.Sensor {
+	stats := a.pipeline.AppendSensors(nil)
+	dating, now := a.clock.Dating(), clock.Boottime()
+	out := make([]httpapi.Sensor, len(stats))
+	var points []pipeline.Point
+	for i := range stats {
+		st, info := &stats[i], &a.plan.sensors[i]
+		s := &out[i]
+		*s = httpapi.Sensor{
+			Name: st.Name, Use: st.Use, Bus: info.conf.Bus, Up: st.Up, LastError: st.LastError,
+			Reads: st.Readings, Errors: errorCounts(st), Late: st.LateMax.Seconds(), Skipped: st.Skipped,
+			Channels: []httpapi.Channel{},
+		}
+		for k, ch := range info.channels {
+			if ch < 0 {
+				continue
+			}
+			points = a.pipeline.Latest().AppendHistory(points[:0], ch)
+			s.Channels = append(s.Channels, channel(&info.outputs[k], a.pipeline.Latest().Get(ch), points, dating, now))
+		}
+	}
+	return out
+}
+
+func errorCounts(st *pipeline.SensorStats) map[string]uint64 {
+	m := make(map[string]uint64)
+	for k, n := range st.Errors {
+		if n > 0 {
+			m[pipeline.ErrorKind(k).String()] = n
+		}
+	}
+	if st.Corrupt > 0 {
+		m["corrupt"] = st.Corrupt
+	}
+	return m
+}
+
+func channel(out *drivers.Output, v pipeline.Value, points []pipeline.Point, d frame.Dating, now int64) httpapi.Channel {
+	c := httpapi.Channel{
+		Name: out.Name, Unit: out.Unit, Resolution: out.Resolution,
+		Status: v.Quality.String(), AgeMS: -1, Recent: make([]float64, len(points)),
+	}
+	if !v.Known {
+		c.Status = drivers.Stale.String()
+	}
+	if v.Stamp != 0 {
+		value := v.Value
+		c.Value, c.StampMS, c.AgeMS = &value, v.Stamp/1e6+d.Offset, (now-v.Stamp)/1e6
+		if d.Quality != frame.Unset {
+			c.Stamp = time.UnixMilli(c.StampMS).UTC().Format("2006-01-02T15:04:05.000Z07:00")
+		}
+	}
+	for i, p := range points {
+		c.Recent[i] = p.Value
+	}
+	return c
+}

@@ -1,0 +1,69 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/telhub/telhub/agent/clock"
+	"github.com/telhub/telhub/agent/config"
+	"github.com/telhub/telhub/buffer/store"
+	"github.com/telhub/telhub/uplink"
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// spool is the store as the uplink wants it.
+type spool struct{ *store.Store }
+
+var _ uplink.Store = spool{}
+
+// Put implements uplink.Store.
+func (s spool) Put(f *frame.Frame) error {
+	err := s.Store.Put(f)
+	if errors.Is(err, store.ErrPendingFull) {
+		return uplink.ErrPending
+	}
+	return err
+}
+
+// Next implements uplink.Store. Frames of an earlier configuration may be
+// larger than any of this one; dst then grows once.
+func (s spool) Next(lane frame.Lane, after frame.ID, dst *frame.Frame) (bool, error) {
+	ok, err := s.Store.Next(lane, after, dst)
+	if errors.Is(err, store.ErrShort) {
+		dst.Payload = make([]byte, 0, s.Stats().MaxPayload)
+		return s.Store.Next(lane, after, dst)
+	}
+	return ok, err
+}
+
+// openSpool opens the store. A store that another process uses is an error; one
+// that cannot be opened for another reason leaves the agent without, which it
+// reports: nil, nil, err.
+func openSpool(cfg *config.Config, b *Budget, boot frame.BootID, damage func(store.Salvage)) (*store.Store, *store.Report, error) {
+	drop := store.DropOldest
+	if cfg.Spool.Drop == "newest" {
+		drop = store.DropNewest
+	}
+	s, report, err := store.Open(store.Options{
+		Dir: cfg.Spool.Path, MaxBytes: cfg.Spool.MaxSize, Drop: drop, PendingBytes: b.Pending,
+		Boot: boot, Now: func() int64 { return clock.Boottime() / 1e6 }, OnDamage: damage,
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("spool %s: %w", cfg.Spool.Path, err)
+	}
+	return s, report, nil
+}
+
+// powerCut makes the gap record of a run that ended without its shutdown: its
+// span is known, the number of samples is not.
+func powerCut(u *store.Unclean, boot frame.BootID, now frame.Dating) frame.GapInfo {
+	info := frame.GapInfo{Cause: frame.PowerCut, N: -1, T1: clock.Boottime() / 1e6}
+	switch {
+	case u.Boot == boot:
+		info.T0, info.T0Known = u.LastT1, true
+	case u.Dating.Quality != frame.Unset && now.Quality != frame.Unset:
+		// as time of this boot; before it, so negative
+		info.T0, info.T0Known = u.LastT1+u.Dating.Offset-now.Offset, true
+	}
+	return info
+}

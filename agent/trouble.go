@@ -1,0 +1,102 @@
+package agent
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/telhub/telhub/agent/clock"
+	"github.com/telhub/telhub/agent/httpapi"
+	"github.com/telhub/telhub/drivers/catalog"
+	"github.com/telhub/telhub/uplink"
+)
+
+// troubles says what is wrong in plain words, worst first, and what to do.
+func (a *Agent) troubles(up *uplink.Status, s *httpapi.Status) []httpapi.Trouble {
+	list := []httpapi.Trouble{}
+	add := func(what, do string) { list = append(list, httpapi.Trouble{What: what, Do: do}) }
+	switch {
+	case up.Fenced:
+		add("another agent runs under the name "+a.cfg.Device+"; nothing is sent from here any more",
+			"give one of the two another device name and restart this one; its samples wait in the spool")
+	case !up.Connected && up.LastError != nil:
+		add("Redis does not take frames: "+up.LastError.Error(), uplinkCure(up))
+	}
+	switch {
+	case a.storeErr != nil:
+		add("there is no spool: "+a.storeErr.Error(), "make "+a.cfg.Spool.Path+" writable for this user and restart; until then an outage can lose samples")
+	case up.StoreErr != nil:
+		add("the spool does not take frames: "+up.StoreErr.Error(), "look for a full or failing disk under "+a.cfg.Spool.Path)
+	case s.Spool.State == "full":
+		add(fmt.Sprintf("the spool is full: %d samples were dropped and declared", s.Spool.Dropped), "give it more with spool.max_size, or bring Redis back")
+	}
+	if s.Spool.Salvaged > 0 {
+		add(fmt.Sprintf("%d damaged spool files were set aside", s.Spool.Salvaged), "look at "+a.cfg.Spool.Path+"/*.bad-*; delete them when they are no longer wanted")
+	}
+	if a.cfg.Redis.Durability != "auto" && up.Connected && up.Level.String() != a.cfg.Redis.Durability {
+		add(fmt.Sprintf("durability is %s, not %s as configured", up.Level, a.cfg.Redis.Durability), "look at the server's appendonly setting and its replicas")
+	}
+	a.sensorTroubles(add)
+	if s.Queue.Overruns > 0 {
+		add(fmt.Sprintf("%d samples were overwritten in the queue and declared", s.Queue.Overruns), "raise queue.capacity or sample less often")
+	}
+	return list
+}
+
+func uplinkCure(up *uplink.Status) string {
+	const kept = "samples are kept meanwhile"
+	if up.Breaker == uplink.Open {
+		return fmt.Sprintf("check the server and redis.url; next try in %s, %s", time.Until(up.NextTry).Round(time.Second), kept)
+	}
+	return "check the server and redis.url; it is tried again at once, " + kept
+}
+
+func (a *Agent) sensorTroubles(add func(what, do string)) {
+	now := clock.Boottime()
+	for i, st := range a.pipeline.AppendSensors(nil) {
+		if st.Up || st.LastError == "" {
+			continue
+		}
+		conf := a.plan.sensors[i].conf
+		what := fmt.Sprintf("sensor %s does not answer: %s", st.Name, st.LastError)
+		if st.LastOK > 0 {
+			what = fmt.Sprintf("sensor %s has not answered for %s: %s", st.Name,
+				time.Duration(now-st.LastOK).Round(time.Second), st.LastError)
+		}
+		do := "check its wiring, power and " + engineKind(conf)
+		if conf.Engine.Kind == catalog.Serial {
+			do = "check cable, speed and " + engineKind(conf)
+		}
+		add(what, do)
+	}
+}
+
+// stuckAfter is how long samples may wait beyond their time before the agent
+// counts as hung.
+const stuckAfter = 30 * time.Second
+
+// Health implements httpapi.Source. Live means that the process works, ready
+// that samples are acquired and can be delivered or kept.
+func (a *Agent) Health() httpapi.Health {
+	up := a.uplink.Status()
+	_, stuck := a.Moving()
+	h := httpapi.Health{Checks: []httpapi.Check{
+		{Name: "pipeline", OK: stuck < stuckAfter, Detail: "samples move"},
+		{Name: "uplink", OK: up.Connected && !up.Fenced, Detail: a.server()},
+		{Name: "spool", OK: a.store != nil && up.StoreErr == nil, Detail: a.cfg.Spool.Path},
+		{Name: "sensors", OK: true},
+	}}
+	if stuck >= stuckAfter {
+		h.Checks[0].Detail = fmt.Sprintf("the oldest sample has waited %s", stuck.Round(time.Second))
+	}
+	n, ok := 0, 0
+	for _, st := range a.pipeline.AppendSensors(nil) {
+		n++
+		if st.Up {
+			ok++
+		}
+	}
+	h.Checks[3].OK, h.Checks[3].Detail = n == 0 || ok > 0, fmt.Sprintf("%d of %d answer", ok, n)
+	h.Live = h.Checks[0].OK
+	h.Ready = h.Live && !up.Fenced && (h.Checks[1].OK || h.Checks[2].OK)
+	return h
+}

@@ -1,0 +1,117 @@
+package redis
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// Entry is a stream entry as docs/wire.md describes it, checked but not
+// decoded.
+type Entry struct {
+	Device   string
+	ID       frame.ID
+	N        uint32
+	T0, T1   int64 // Unix milliseconds; since boot where Quality is "unset"
+	Quality  string
+	Boot     string
+	Encoding string // "senml", "compact" or "gap"
+	Data     []byte
+}
+
+// errEntry is what every complaint about an entry begins with.
+var errEntry = errors.New("stream entry")
+
+// ParseEntry reads the fields of an entry, in any order. Unknown fields are
+// ignored.
+func ParseEntry(values map[string]any) (Entry, error) {
+	var e Entry
+	var errs []error
+	text := func(name string) string {
+		s, ok := values[name].(string)
+		if !ok {
+			errs = append(errs, fmt.Errorf("%w: no field %s", errEntry, name))
+		}
+		return s
+	}
+	number := func(name string) int64 {
+		s := text(name)
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil && s != "" {
+			errs = append(errs, fmt.Errorf("%w: field %s is %q, not a number", errEntry, name, s))
+		}
+		return n
+	}
+	e.Device, e.ID = text("dev"), frame.ID{Epoch: uint64(number("ep")), Seq: uint64(number("seq"))}
+	n := number("n")
+	if n < 0 || n > 1<<32-1 {
+		errs = append(errs, fmt.Errorf("%w: field n is %d", errEntry, n))
+	}
+	e.N, e.T0, e.T1 = uint32(n), number("t0"), number("t1")
+	e.Quality, e.Boot, e.Encoding = text("q"), text("boot"), text("enc")
+	e.Data = []byte(text("d"))
+	return e, errors.Join(errs...)
+}
+
+// Sample is one decoded sample of an entry.
+type Sample struct {
+	Name   string // "<sensor>/<output>"; with "/status" or "/alarm" behind it where Text is set
+	Unit   string
+	Millis int64 // as T0
+	Value  float64
+	Text   string // of a status or an alarm; Value is unused then
+}
+
+// Samples decodes the samples of an entry in either encoding; a gap record
+// has none. The index of a sample is the last part of its correlation ID.
+func (e *Entry) Samples(dec *frame.Decoder) ([]Sample, error) {
+	switch e.Encoding {
+	case "compact":
+		return e.compact(dec)
+	case "senml":
+		return e.senml()
+	case "gap":
+		return nil, nil
+	}
+	return nil, fmt.Errorf("%w: encoding %q is not known", errEntry, e.Encoding)
+}
+
+func (e *Entry) compact(dec *frame.Decoder) ([]Sample, error) {
+	if err := dec.Decode(e.Data, e.N, e.T0); err != nil {
+		return nil, err
+	}
+	out := make([]Sample, dec.Len())
+	for i := range out {
+		r := dec.At(i)
+		out[i] = Sample{Name: string(r.Name), Unit: string(r.Unit), Millis: r.Stamp, Value: r.Value}
+		if r.Kind != 0 {
+			out[i] = Sample{Name: string(r.Name) + "/status", Millis: r.Stamp, Text: r.Quality.String()}
+		}
+	}
+	return out, nil
+}
+
+func (e *Entry) senml() ([]Sample, error) {
+	pack, err := frame.ParseSenML(e.Data)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Sample, len(pack))
+	for i := range pack {
+		m := &pack[i]
+		name := m.Name
+		if len(name) > len(e.Device) && name[:len(e.Device)+1] == e.Device+"/" {
+			name = name[len(e.Device)+1:]
+		}
+		out[i] = Sample{Name: name, Unit: m.Unit, Millis: int64(m.Time*1000 + 0.5)}
+		if m.Value != nil {
+			out[i].Value = *m.Value
+		}
+		if m.Text != nil {
+			out[i].Text = *m.Text
+		}
+	}
+	return out, nil
+}
