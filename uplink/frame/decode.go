@@ -40,7 +40,7 @@ type Record struct {
 }
 
 // Decoder reads compact payloads. It keeps its storage from one payload to
-// the next, at most about 4 MB whatever it is given. It belongs to one
+// the next, at most about 5 MB whatever it is given. It belongs to one
 // goroutine; the zero value is ready.
 type Decoder struct {
 	rc rangeDec
