@@ -71,7 +71,7 @@ func (s *Store) commitRecords(records []byte) error {
 		if err == nil || errors.Is(err, ErrFull) {
 			return err
 		}
-		full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+		full := noSpace(err)
 		s.mu.Lock()
 		if s.active != nil {
 			s.active.suspect = true
@@ -87,6 +87,10 @@ func (s *Store) commitRecords(records []byte) error {
 			return fmt.Errorf("store: commit: %w", err)
 		}
 	}
+}
+
+func noSpace(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // growth bounds what a commit of so many bytes of records adds to a file:
@@ -157,6 +161,11 @@ func (s *Store) activateLocked() error {
 // writeTo commits records to g and makes them visible to Next.
 func (s *Store) writeTo(g *segment, records []byte) error {
 	n, err := update(g.db, func(b *bolt.Bucket) error {
+		if s.o.fault != nil {
+			if err := s.o.fault(); err != nil {
+				return err
+			}
+		}
 		for rest := records; len(rest) > 0; {
 			var k, v []byte
 			k, v, rest = cutRecord(rest)

@@ -131,16 +131,17 @@ func (s *Store) seekLocked(g *segment, lane frame.Lane, after frame.ID) (at plac
 			}
 			continue
 		}
-		return s.placeLocked(r, at, fk, v)
+		return s.placeLocked(r, at, k, v)
 	}
 }
 
 // placeLocked reads the header at the reader's place.
-func (s *Store) placeLocked(r *reader, at place, fk key, v []byte) (place, error) {
-	if fk.chunk() != 0 {
+func (s *Store) placeLocked(r *reader, at place, k, v []byte) (place, error) {
+	fk, err := parseKey(k)
+	if err != nil || fk.chunk() != 0 {
 		return at, errChunks
 	}
-	data, err := openValue(fk[:], v)
+	data, err := openValue(k, v) // k is in the mapping: a key of ours would escape
 	if err != nil {
 		return at, err
 	}

@@ -182,7 +182,13 @@ func (s *Store) begin(r *Report) error {
 	}
 	r.Epoch = s.st.Epoch
 	err := s.writeStateLocked(&s.st)
+	if noSpace(err) && s.o.Drop == DropOldest && s.dropOldestLocked() {
+		err = s.writeStateLocked(&s.st)
+	}
 	s.mu.Unlock()
+	if noSpace(err) {
+		return fmt.Errorf("%w (free some space on the file system of %s)", err, s.o.Dir)
+	}
 	if err == nil {
 		s.tellRoom()
 	}

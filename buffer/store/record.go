@@ -86,10 +86,11 @@ func parseKey(b []byte) (k key, err error) {
 }
 
 // sealValue fills in the head of value, whose data stand at valueLen already.
-func sealValue(k *key, value []byte) {
+// k should be on the heap already: the checksum makes it escape.
+func sealValue(k, value []byte) {
 	copy(value, magic[:])
 	binary.BigEndian.PutUint16(value[4:], uint16(len(value)-valueLen))
-	binary.BigEndian.PutUint32(value[6:], valueCRC(k[:], value))
+	binary.BigEndian.PutUint32(value[6:], valueCRC(k, value))
 }
 
 // openValue returns the data of a value after checking it against its key.
@@ -181,7 +182,7 @@ func appendRecords(dst []byte, f *frame.Frame) []byte {
 		n := min(len(rest), chunkLen-len(front))
 		dst = append(dst, rest[:n]...)
 		rest, front = rest[n:], nil
-		sealValue(&k, dst[at:])
+		sealValue(dst[at-keyLen:at], dst[at:])
 	}
 	return dst
 }

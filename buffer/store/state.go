@@ -84,7 +84,7 @@ func stateValue(st *state) ([]byte, error) {
 		return nil, fmt.Errorf("store: state of %d bytes is too large", len(b))
 	}
 	k := stateKey()
-	sealValue(&k, value)
+	sealValue(k[:], value)
 	return value, nil
 }
 

@@ -49,7 +49,8 @@ type Options struct {
 	// that met it. It must not call the store.
 	OnDamage func(Salvage)
 
-	noSync bool // tests that do not cut the power save the time
+	noSync bool         // tests that do not cut the power save the time
+	fault  func() error // tests make writing to a segment fail
 }
 
 const (
