@@ -36,17 +36,25 @@ if ARGV[3] ~= e or ARGV[4] ~= s then
   end
 end
 
+-- The mark goes first: a user who may XADD but not HSET then writes nothing at
+-- all, instead of frames that come again. An XADD that fails takes it back.
 local new = (#ARGV - i + 1) / 9
 local last = #ARGV - 8
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2] .. ';' .. ARGV[last] .. ';' .. ARGV[last + 1])
 while i <= last do
+  local r
   if ARGV[5] == '0' then
-    redis.call('XADD', KEYS[1], '*', 'dev', ARGV[6], 'ep', ARGV[i], 'seq', ARGV[i + 1], 'n', ARGV[i + 2],
+    r = redis.pcall('XADD', KEYS[1], '*', 'dev', ARGV[6], 'ep', ARGV[i], 'seq', ARGV[i + 1], 'n', ARGV[i + 2],
       't0', ARGV[i + 3], 't1', ARGV[i + 4], 'q', ARGV[i + 5], 'boot', ARGV[i + 6], 'enc', ARGV[i + 7], 'd', ARGV[i + 8])
   else
-    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[5], '*', 'dev', ARGV[6], 'ep', ARGV[i], 'seq', ARGV[i + 1], 'n', ARGV[i + 2],
+    r = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[5], '*', 'dev', ARGV[6], 'ep', ARGV[i], 'seq', ARGV[i + 1], 'n', ARGV[i + 2],
       't0', ARGV[i + 3], 't1', ARGV[i + 4], 'q', ARGV[i + 5], 'boot', ARGV[i + 6], 'enc', ARGV[i + 7], 'd', ARGV[i + 8])
   end
+  if type(r) == 'table' then
+    redis.call('HSET', KEYS[2], ARGV[1], ARGV[2] .. ';' .. e .. ';' .. s)
+    return r
+  end
+  e, s = ARGV[i], ARGV[i + 1]
   i = i + 9
 end
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[2] .. ';' .. ARGV[last] .. ';' .. ARGV[last + 1])
 return new

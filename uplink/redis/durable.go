@@ -87,12 +87,6 @@ func (s *Sink) node(ctx context.Context, c redis.UniversalClient) (*redis.Client
 	return nil, fmt.Errorf("redis: client %T has no nodes", c)
 }
 
-// errClosed: Sync was called while no connection was open.
-var errClosed = errors.New("redis: not connected")
-
-// errNotYet: the server did not confirm in time.
-var errNotYet = errors.New("redis: not durable yet")
-
 // Sync implements uplink.Sink. WAIT and WAITAOF speak of the writes of their
 // own connection, so it first writes: it opens each lane again, which also
 // reads the marks as they are now.
@@ -112,13 +106,33 @@ func (s *Sink) Sync(ctx context.Context, marks *[frame.Lanes]frame.ID) error {
 	for i := range marks {
 		m, err := s.open(ctx, conn, frame.Lane(i), fence)
 		if err != nil {
+			reload(ctx, client, err)
 			return err
 		}
 		if m.ID.Less(marks[i]) {
 			marks[i] = m.ID
 		}
 	}
-	return g.wait(ctx, conn)
+	return s.confirmed(g.wait(ctx, conn))
+}
+
+// confirmed gives an answer to WAIT or WAITAOF its type.
+func (s *Sink) confirmed(err error) error {
+	if errors.Is(err, errNotYet) {
+		return err
+	}
+	return s.classify(err)
+}
+
+// reload looks anew at which node of a cluster serves which slot, when a node
+// says that it is not the one: for Sync, which talks to a node directly.
+func reload(ctx context.Context, c redis.UniversalClient, err error) {
+	cluster, ok := c.(*redis.ClusterClient)
+	_, moved := redis.IsMovedError(err)
+	_, asked := redis.IsAskError(err)
+	if ok && (moved || asked || redis.IsReadOnlyError(err)) {
+		cluster.ReloadState(ctx)
+	}
 }
 
 // wait blocks until the connection's writes are as durable as g says.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"net"
@@ -104,7 +105,11 @@ func (o *Options) client() redis.UniversalClient {
 	case Sentinel:
 		return redis.NewFailoverClient(u.Failover())
 	case Cluster:
-		return redis.NewClusterClient(u.Cluster())
+		c := u.Cluster()
+		// Our commands name their key; asking each node for its table of
+		// commands would cost a right and 100 kB.
+		c.DisableRoutingPolicies = true
+		return redis.NewClusterClient(c)
 	}
 	s := u.Simple()
 	s.Network = t.Network
@@ -122,7 +127,7 @@ func (o *Options) credentials(context.Context) (string, string, error) {
 	}
 	p, err := o.Password()
 	if err != nil {
-		return "", "", fmt.Errorf("redis password: %w", err)
+		return "", "", fmt.Errorf("password: %w", err)
 	}
 	if p != "" {
 		password = p
@@ -153,7 +158,7 @@ func (o *Options) dialer() func(context.Context, string, string) (net.Conn, erro
 		tc, err := o.handshake(ctx, c, addr)
 		if err != nil {
 			c.Close()
-			return nil, fmt.Errorf("redis %s: tls: %w", addr, err)
+			return nil, fmt.Errorf("tls with %s: %w", addr, err)
 		}
 		return plainConn{tc}, nil
 	}
@@ -185,5 +190,10 @@ func (o *Options) handshake(ctx context.Context, c net.Conn, addr string) (net.C
 	tc := tls.Client(c, cfg)
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	return tc, tc.HandshakeContext(ctx)
+	err = tc.HandshakeContext(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		// a server without TLS waits for the rest of what it takes for a command
+		err = fmt.Errorf("no answer within %v; %s", dialTimeout, wantsPlain)
+	}
+	return tc, err
 }

@@ -94,7 +94,7 @@ func (s *Sink) Open(ctx context.Context, fence uint64, marks *[frame.Lanes]uplin
 	for i := range frame.Lanes {
 		m, err := s.open(ctx, s.appender, frame.Lane(i), fence)
 		if err != nil {
-			return 0, err
+			return 0, s.hungUp(err)
 		}
 		marks[i] = m
 	}
@@ -124,7 +124,8 @@ func (s *Sink) open(ctx context.Context, c evaler, lane frame.Lane, fence uint64
 	}
 	m, ok := parseMark(text)
 	if !ok {
-		return m, fmt.Errorf("redis: mark of %s is %q, not fence;epoch;seq", s.keys.field[lane], text)
+		return m, fmt.Errorf("redis %s: field %s of %s is %q, not fence;epoch;seq: something else writes there; delete the field, or use another redis.stream",
+			s.Server(), s.keys.field[lane], s.keys.state, text)
 	}
 	return m, nil
 }
@@ -161,43 +162,38 @@ func (s *Sink) closeClients() {
 	}
 }
 
-// Reachable implements uplink.Prober by a bare connect.
+// greeting bounds how long a probe waits; it is half of what the agent may
+// take to find out that its server is back.
+const greeting = time.Second
+
+// Reachable implements uplink.Prober. A connect alone says little: the kernel
+// accepts for a server that hangs. So it greets, and any answer counts, be it
+// that the server wants a password first.
 func (s *Sink) Reachable(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, greeting)
+	defer cancel()
+	dial := s.o.dialer()
 	for _, addr := range s.o.Server.Addrs {
-		d := net.Dialer{Timeout: time.Second}
-		if c, err := d.DialContext(ctx, s.o.Server.Network, addr); err == nil {
+		if c, err := dial(ctx, "tcp", addr); err == nil {
+			ok := greets(c)
 			c.Close()
-			return true
+			if ok {
+				return true
+			}
 		}
 	}
 	return false
 }
 
-// classify gives the script's and the server's errors their types.
-func (s *Sink) classify(err error) error {
-	if err == nil {
-		return nil
+// greets reports whether the server behind c says anything.
+func greets(c net.Conn) bool {
+	c.SetDeadline(time.Now().Add(greeting))
+	if _, err := c.Write([]byte("*1\r\n$4\r\nPING\r\n")); err != nil {
+		return false
 	}
-	text := err.Error()
-	word, rest, _ := strings.Cut(text, " ")
-	switch word {
-	case "FENCED", "GAP":
-		m, ok := parseMark(rest)
-		if !ok {
-			break
-		}
-		if word == "GAP" {
-			return &uplink.GapError{Mark: m}
-		}
-		return &uplink.FencedError{Mark: m}
-	case "LOADING":
-		return fmt.Errorf("%w: %w", uplink.ErrLoading, err)
-	}
-	return fmt.Errorf("redis %s: %w", s.Server(), err)
-}
-
-func isNoScript(err error) bool {
-	return err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT")
+	var b [1]byte
+	n, _ := c.Read(b[:])
+	return n == 1
 }
 
 // parseMark reads "fence;epoch;seq".

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -16,12 +17,15 @@ import (
 // Server is a redis-server process that can be stopped, killed and started
 // again over the same data.
 type Server struct {
-	tb   testing.TB
-	dir  string
-	port int
-	args []string
-	cmd  *exec.Cmd
-	log  *bytes.Buffer
+	tb     testing.TB
+	binary string
+	dir    string
+	port   int
+	first  []string // before all other arguments: a configuration file, a mode
+	args   []string
+	cmd    *exec.Cmd
+	ended  chan struct{} // closed when cmd has ended; guards log
+	log    *bytes.Buffer
 }
 
 // Start runs a redis-server without persistence; args are added to its command
@@ -31,18 +35,49 @@ func Start(tb testing.TB, args ...string) *Server {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		tb.Fatal("redis-server is missing: apt-get install redis-server, or run make test, which does")
 	}
+	return newServer(tb, "redis-server", args).begin()
+}
+
+// StartValkey is Start with a valkey-server of version 8 or later, which knows
+// WAITAOF. It returns nil where none is installed.
+func StartValkey(tb testing.TB, args ...string) *Server {
+	tb.Helper()
+	if _, err := exec.LookPath("valkey-server"); err != nil {
+		return nil
+	}
+	return newServer(tb, "valkey-server", args).begin()
+}
+
+func newServer(tb testing.TB, binary string, args []string) *Server {
+	tb.Helper()
 	// A unix socket's path must be short; a test's own directory often is not.
 	dir, err := os.MkdirTemp("", "redis")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s := &Server{tb: tb, dir: dir, port: FreePort(tb), args: args}
-	s.Start()
+	s := &Server{tb: tb, binary: binary, dir: dir, args: args}
 	tb.Cleanup(func() {
 		s.Kill()
 		os.RemoveAll(dir)
 	})
 	return s
+}
+
+// portTries is how often a port is chosen: another process may take it first.
+const portTries = 5
+
+// begin starts the server for the first time.
+func (s *Server) begin() *Server {
+	s.tb.Helper()
+	for range portTries {
+		s.port = FreePort(s.tb)
+		if s.run() {
+			return s
+		}
+		s.Kill()
+	}
+	s.tb.Fatalf("%s does not answer:\n%s", s.binary, s.log)
+	return nil
 }
 
 // FreePort returns a TCP port of the loopback that nobody listens on.
@@ -60,26 +95,53 @@ func FreePort(tb testing.TB) int {
 // waits until it answers.
 func (s *Server) Start() {
 	s.tb.Helper()
-	args := append([]string{
+	if !s.run() {
+		s.Kill()
+		s.tb.Fatalf("%s does not answer:\n%s", s.binary, s.log)
+	}
+}
+
+// startTime is how long a server may take until it answers.
+const startTime = 15 * time.Second
+
+// run starts the process and reports whether it came to answer.
+func (s *Server) run() bool {
+	s.tb.Helper()
+	s.Launch()
+	deadline := time.Now().Add(startTime)
+	for time.Now().Before(deadline) {
+		if s.answers() {
+			return true
+		}
+		select {
+		case <-s.ended:
+			return false
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return false
+}
+
+// Launch starts the process and does not wait until it answers.
+func (s *Server) Launch() {
+	s.tb.Helper()
+	args := append(slices.Clone(s.first),
 		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir,
-		"--unixsocket", s.Socket(), "--save", "", "--appendonly", "no", "--daemonize", "no",
-	}, s.args...)
+		"--unixsocket", s.Socket(), "--save", "", "--appendonly", "no", "--daemonize", "no")
 	s.log = &bytes.Buffer{}
-	s.cmd = exec.Command("redis-server", args...)
-	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	cmd := exec.Command(s.binary, append(args, s.args...)...)
+	cmd.Stdout, cmd.Stderr = s.log, s.log
 	// The server must not outlive a test binary that is killed.
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := s.cmd.Start(); err != nil {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
 		s.tb.Fatal(err)
 	}
-	deadline := time.Now().Add(10 * time.Second)
-	for !s.answers() {
-		if time.Now().After(deadline) {
-			s.Kill()
-			s.tb.Fatalf("redis-server does not answer:\n%s", s.log)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	ended := make(chan struct{})
+	s.cmd, s.ended = cmd, ended
+	go func() { // ends with the process
+		cmd.Wait()
+		close(ended)
+	}()
 }
 
 // answers reports whether the server has loaded its data and replies.
@@ -104,6 +166,9 @@ func (s *Server) Stop() { s.end(syscall.SIGTERM) }
 // Kill ends the server at once.
 func (s *Server) Kill() { s.end(syscall.SIGKILL) }
 
+// Configure replaces the arguments that the next Start adds.
+func (s *Server) Configure(args ...string) { s.args = args }
+
 // Signal sends the server a signal: SIGSTOP makes it silent.
 func (s *Server) Signal(sig syscall.Signal) { s.cmd.Process.Signal(sig) }
 
@@ -112,7 +177,7 @@ func (s *Server) end(sig syscall.Signal) {
 		return
 	}
 	s.cmd.Process.Signal(sig)
-	s.cmd.Wait()
+	<-s.ended
 	s.cmd = nil
 	os.Remove(s.Socket())
 }
