@@ -1,6 +1,10 @@
 package agent
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/telhub/telhub/uplink"
+)
 
 // Summary says where samples went: Carried + Received = Delivered + Stored +
 // InFlight + DeclaredLost. After Run has returned nothing is in flight.
@@ -29,9 +33,10 @@ func (s Summary) String() string {
 func (a *Agent) Summary() Summary {
 	acc := a.pipeline.Accounting()
 	up := a.uplink.Status()
+	dropped := min(a.dropped(&up), up.Stored)
 	s := Summary{
 		Received: acc.Acquired, InFlight: acc.Waiting + up.Memory,
-		Stored: up.Stored - min(a.dropped(), up.Stored), DeclaredLost: up.Counters.LostTotal() + a.dropped(),
+		Stored: up.Stored - dropped, DeclaredLost: up.Counters.LostTotal() + dropped,
 	}
 	for _, n := range up.Counters.Delivered {
 		s.Delivered += n
@@ -43,11 +48,12 @@ func (a *Agent) Summary() Summary {
 	return s
 }
 
-// dropped is how many samples the store dropped for want of room. They are
-// declared when their turn comes.
-func (a *Agent) dropped() uint64 {
+// dropped is how many samples the store gave up for want of room and has yet
+// to declare, when their turn comes.
+func (a *Agent) dropped(up *uplink.Status) uint64 {
 	if a.store == nil {
 		return 0
 	}
-	return a.store.Stats().Dropped
+	n := a.store.Stats().Dropped
+	return n - min(n, up.Declared)
 }

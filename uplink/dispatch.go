@@ -11,8 +11,8 @@ import (
 // than that of backlog.
 const batchBytes = 64 << 10
 
-// probeEvery is how often an unreachable server is looked for while the
-// breaker is open: by a bare connect, not by an attempt.
+// probeEvery is how often a silent server is looked for while the breaker is
+// open: by a greeting, not by an attempt.
 const probeEvery = time.Second
 
 // dispatch gives the sender its next job, if it is idle and there is one.
@@ -40,7 +40,7 @@ func (k *keeper) planOpen(j *job, now time.Time) {
 	switch {
 	case k.breaker.Allow(now):
 		j.op, j.fence, j.first = opOpen, k.epoch, !k.everOpened
-	case k.unreachable && k.breaker.State() == Open && !now.Before(k.nextProbe):
+	case k.silent && k.breaker.State() == Open && !now.Before(k.nextProbe):
 		j.op = opProbe
 		k.nextProbe = now.Add(probeEvery)
 	}
@@ -115,11 +115,14 @@ func (k *keeper) succeeded(j *job, now time.Time) {
 	l := &k.lanes[j.lane]
 	switch j.op {
 	case opSend:
-		k.delivered(j)
 		l.acknowledge()
+		k.tallyQueue(l)
+		for _, f := range j.frames[:j.n] {
+			k.o.Delivered(k.age(f).Seconds())
+		}
 	case opGap:
 		l.accepted, l.hole = j.gap.to, gap{}
-		k.count.Declared++
+		k.tally(l, j.gap.to, 0, true, false)
 	case opDrain:
 		k.drained(l, j, now)
 	}
@@ -128,17 +131,37 @@ func (k *keeper) succeeded(j *job, now time.Time) {
 	}
 }
 
-// delivered counts what a batch brought.
-func (k *keeper) delivered(j *job) {
-	k.count.Frames[j.lane] += uint64(j.n)
-	k.count.Delivered[j.lane] += j.samples
-	k.count.Declared += uint64(j.gaps)
-	for i, n := range j.lost {
-		k.count.Lost[i] += n
+// tally counts a frame that Redis has, once, however often it was sent.
+func (k *keeper) tally(l *lane, id frame.ID, n uint32, gap, fromStore bool) {
+	if !l.tallied.Less(id) {
+		return
 	}
-	if j.op == opSend {
-		for _, f := range j.frames[:j.n] {
-			k.o.Delivered(k.age(f).Seconds())
+	l.tallied = id
+	k.count.Frames[l.lane]++
+	if gap {
+		k.count.Declared++
+		return
+	}
+	k.count.Delivered[l.lane] += uint64(n)
+	if fromStore {
+		k.stored -= int64(n)
+	}
+}
+
+// tallyQueue counts the frames of a lane's queue that Redis has.
+func (k *keeper) tallyQueue(l *lane) {
+	for _, f := range l.q[:l.sent] {
+		k.tally(l, f.ID, f.N, f.Kind == frame.Gap, false)
+	}
+}
+
+// tallyBatch counts the frames of the last batch that came from the store, as
+// far as Redis has them: up to mark.
+func (k *keeper) tallyBatch(l *lane, mark frame.ID) {
+	for i := range k.sender.batch.Items {
+		it := &k.sender.batch.Items[i]
+		if !mark.Less(it.ID) {
+			k.tally(l, it.ID, it.N, it.Encoding == "gap", true)
 		}
 	}
 }
@@ -147,11 +170,14 @@ func (k *keeper) delivered(j *job) {
 func (k *keeper) drained(l *lane, j *job, now time.Time) {
 	if j.last != (frame.ID{}) {
 		l.accepted = j.last
-	}
-	k.delivered(j)
-	k.stored -= int64(j.samples)
-	for _, n := range j.lost {
-		k.stored -= int64(n)
+		if l.tallied.Less(j.last) {
+			for i, n := range j.lost {
+				k.count.Lost[i] += n
+				k.stored -= int64(n)
+				k.declared += n
+			}
+		}
+		k.tallyBatch(l, j.last)
 	}
 	if j.exhausted {
 		k.older[j.lane] = false
@@ -195,7 +221,7 @@ func (k *keeper) opened(j *job) {
 		k.stored -= int64(j.skipped)
 	}
 	k.everOpened, k.phase, k.level, k.drainedTo = true, connected, j.level, frame.ID{}
-	k.gapErrors, k.unreachable, k.lastErr = 0, false, nil
+	k.gapErrors, k.silent, k.lastErr = 0, false, nil
 	for i := range k.lanes {
 		k.reposition(&k.lanes[i], j.marks[i].ID)
 		if k.level == Memory {
@@ -210,6 +236,11 @@ func (k *keeper) opened(j *job) {
 // between it and what is still held.
 func (k *keeper) reposition(l *lane, mark frame.ID) {
 	missing := l.position(mark)
+	k.tallyQueue(l)
+	if k.unsure && k.sender.batch.Lane == l.lane {
+		k.tallyBatch(l, mark)
+		k.unsure = false
+	}
 	if missing.empty() {
 		return
 	}
@@ -267,12 +298,16 @@ func (k *keeper) failed(j *job, now time.Time) {
 		k.older[j.lane] = false
 		return
 	}
-	k.unreachable = errors.Is(j.err, ErrUnreachable)
-	if j.op == opOpen && !k.unreachable {
+	unreachable := errors.Is(j.err, ErrUnreachable)
+	k.silent = unreachable || timedOut(j.err)
+	if j.op == opOpen && !unreachable {
 		k.openTried = true
 	}
 	if j.op == opSend || j.op == opDrain {
 		k.count.Retries++
+	}
+	if j.op == opDrain {
+		k.unsure = true
 	}
 	for i := range k.lanes {
 		k.lanes[i].putBack()
@@ -289,6 +324,12 @@ func (k *keeper) failed(j *job, now time.Time) {
 	if k.breaker.Trips() > trips {
 		k.o.Event(Event{Kind: EventBreakerOpened, Err: j.err, Until: k.breaker.Next()})
 	}
+}
+
+// timedOut reports whether a server was reached that did not answer in time.
+func timedOut(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
 }
 
 // settle releases what Redis holds durably up to id.

@@ -38,6 +38,7 @@ type keeper struct {
 	dirtySince int64    // … the oldest of which was stamped then, ms of CLOCK_BOOTTIME
 	released   bool     // the store may have segments to unlink
 	stored     int64    // samples in the store that Redis has not accepted
+	declared   uint64   // samples that the store lost, in gap records that Redis has
 	skipped    uint64   // of those carried over, that Redis had accepted already
 	drainedTo  frame.ID // lane backfill's last number when the store had no more
 	storeErr   error
@@ -46,12 +47,13 @@ type keeper struct {
 	committer committer
 	syncer    syncer
 
-	lastErr     error
-	unreachable bool // the last failure never reached the server
-	nextProbe   time.Time
-	nextDrain   time.Time
-	gapErrors   int // in a row
-	stopping    bool
+	unsure    bool // the sender's last batch came from the store and may have arrived
+	lastErr   error
+	silent    bool // the last failure was silence: nobody there, or no answer in time
+	nextProbe time.Time
+	nextDrain time.Time
+	gapErrors int // in a row
+	stopping  bool
 
 	count Counters
 }

@@ -21,7 +21,8 @@ type lane struct {
 	last     frame.ID // last number given out
 	accepted frame.ID // Redis' mark as far as known
 	durable  frame.ID
-	opened   bool // accepted and durable come from Redis
+	tallied  frame.ID // last frame that was counted as delivered
+	opened   bool     // accepted and durable come from Redis
 }
 
 // gap is a run of frames (from, to] that is lost, to be declared under the

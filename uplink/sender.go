@@ -39,11 +39,9 @@ type job struct {
 	reachable  bool
 	level      Durability
 	marks      [frame.Lanes]Mark
-	skipped    uint64   // opOpen, first: samples in the store that Redis has
-	last       frame.ID // opDrain: the last frame appended
-	samples    uint64   // opDrain: samples appended
-	gaps       int      // opDrain: gap records appended
-	lost       [len(Causes)]uint64
+	skipped    uint64              // opOpen, first: samples in the store that Redis has
+	last       frame.ID            // opDrain: the last frame appended
+	lost       [len(Causes)]uint64 // declared by gap records of the batch, and not counted before
 	bytes      int
 	exhausted  bool // opDrain: the store has no more of what was asked for
 }
@@ -249,7 +247,7 @@ func (s *sender) renderOrDeclare(f *frame.Frame, j *job) error {
 	if err := s.render(f); err != nil {
 		s.batch.Items = s.batch.Items[:k]
 		bad := frame.Frame{Lane: f.Lane, ID: f.ID, Prev: f.Prev, Boot: f.Boot, Dating: f.Dating}
-		info := frame.GapInfo{Cause: frame.StoreDamaged, N: int64(f.N), T0: f.T0, T1: f.T1, T0Known: true}
+		info := frame.GapInfo{Cause: frame.StoreDamaged, N: int64(f.N), T0: f.T0, T1: f.T1, T0Known: true, Frames: 1}
 		if err := info.Seal(&bad); err != nil {
 			return err
 		}
@@ -259,20 +257,17 @@ func (s *sender) renderOrDeclare(f *frame.Frame, j *job) error {
 		f = &bad
 	}
 	j.bytes += len(s.batch.Items[k].Data)
-	if f.Kind == frame.Data {
-		j.samples += uint64(f.N)
-		return nil
+	if f.Kind == frame.Gap {
+		s.countLoss(f, j)
 	}
-	j.gaps++
-	s.countLoss(f, j)
 	return nil
 }
 
-// countLoss counts what a gap record says was damaged in the store; losses of
-// other causes were counted when they happened.
+// countLoss counts what a gap record says was lost after it had been stored.
+// Losses before that were counted when they happened.
 func (s *sender) countLoss(f *frame.Frame, j *job) {
 	info, err := frame.ParseGapInfo(f.Payload)
-	if err != nil || info.N < 0 || info.Cause != frame.StoreDamaged {
+	if err != nil || info.N < 0 || info.Frames == 0 {
 		return
 	}
 	for i, c := range Causes {

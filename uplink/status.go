@@ -52,6 +52,7 @@ type Status struct {
 	Level     Durability
 	Lanes     [frame.Lanes]LaneStatus
 	Stored    uint64 // samples in the store that Redis has not accepted
+	Declared  uint64 // samples that the store lost and gap records have declared
 	Skipped   uint64 // samples that the store carried over and Redis had already
 	Memory    uint64 // samples in memory that Redis has not accepted
 	Held      int    // frames that wait for the store's memory
@@ -78,7 +79,7 @@ func (k *keeper) publish() {
 	s.Breaker, s.NextTry, s.Trips = k.breaker.State(), k.breaker.Next(), k.breaker.Trips()
 	s.Held, s.LastError, s.StoreErr = len(k.hold), k.lastErr, k.storeErr
 	s.Counters = k.count
-	s.Stored, s.Skipped, s.Memory = uint64(max(k.stored, 0)), k.skipped, 0
+	s.Stored, s.Declared, s.Skipped, s.Memory = uint64(max(k.stored, 0)), k.declared, k.skipped, 0
 	for _, f := range k.hold {
 		s.Memory += samples(f)
 	}

@@ -60,8 +60,8 @@ func (s *Store) commitAll() error {
 }
 
 // commitRecords writes one transaction. A file that does not take it is sealed
-// and a fresh one tried once, after dropping the oldest segment if the disk is
-// full.
+// and a fresh one tried once; as long as the disk is full, a few times, each
+// after dropping the oldest segment.
 func (s *Store) commitRecords(records []byte) error {
 	for try := 0; ; try++ {
 		g, err := s.prepare(len(records))
@@ -78,16 +78,20 @@ func (s *Store) commitRecords(records []byte) error {
 			s.active.abandon(err)
 		}
 		s.sealLocked()
-		dropped := full && try == 0 && s.o.Drop == DropOldest && s.dropOldestLocked()
+		dropped := full && try < maxDrops && s.o.Drop == DropOldest && s.dropOldestLocked()
 		s.mu.Unlock()
 		switch {
 		case full && !dropped:
 			return fmt.Errorf("%w: %w", ErrFull, err)
-		case try > 0:
+		case !full && try > 0:
 			return fmt.Errorf("store: commit: %w", err)
 		}
 	}
 }
+
+// maxDrops bounds how many segments one commit gives up because the disk is
+// full: if that does not help, somebody else is filling it.
+const maxDrops = 4
 
 func noSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
@@ -196,6 +200,7 @@ func (s *Store) writeTo(g *segment, records []byte) error {
 		g.fresh, s.segs = false, append(s.segs, g)
 	}
 	s.commits++
+	s.leaveLocked(g) // a reader that came while we wrote sees what was before
 	s.indexLocked(g, records)
 	g.size, err = diskSize(g.path)
 	return err

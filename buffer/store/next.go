@@ -204,14 +204,14 @@ func (s *Store) loadLocked(at *place, dst *frame.Frame) (err error) {
 // it, if there is one.
 func (s *Store) gapLocked(lane frame.Lane, after, end frame.ID, at *place, dst *frame.Frame) error {
 	sum, covered := s.st.Notes.within(lane, after, end)
-	info := frame.GapInfo{Cause: frame.StoreDamaged, N: -1}
+	info := frame.GapInfo{Cause: frame.StoreDamaged, N: -1, Frames: -1}
 	dst.Lane, dst.ID, dst.Prev = lane, end, after
 	if sum.Frames > 0 {
 		info.Cause, info.T0, info.T1, info.T0Known = sum.Cause, sum.T0, sum.T1, sum.T0Known && covered
 		dst.Boot, dst.Dating = sum.Boot, sum.Dating
 	}
 	if covered {
-		info.N = sum.N
+		info.N, info.Frames = sum.N, int64(sum.Frames)
 	}
 	if at.ok && !covered { // what is missing ends at the latest where the next frame begins
 		info.T1, dst.Boot, dst.Dating = at.header.t0, at.header.boot, at.header.dating

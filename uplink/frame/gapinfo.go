@@ -34,6 +34,10 @@ type GapInfo struct {
 	T0Known bool  `json:"t0_known"`
 	// Channels names the channels concerned, where known.
 	Channels []string `json:"channels,omitempty"`
+	// Frames is how many numbered frames the record stands for: 0 when the
+	// samples were lost before they had a number, -1 when nobody can know. It
+	// stays on the board.
+	Frames int64 `json:"frames,omitempty"`
 }
 
 // Seal makes f a gap record that carries g. It allocates: gaps are cold.

@@ -40,6 +40,9 @@ func (s *Sink) classify(err error) error {
 	case "LOADING":
 		return fmt.Errorf("redis %s: %w: %w", s.Server(), uplink.ErrLoading, err)
 	}
+	if strings.Contains(text, "\n") {
+		err = oneLine{err}
+	}
 	if cure := s.cure(text); cure != "" {
 		return fmt.Errorf("redis %s: %w; %s", s.Server(), err, cure)
 	}
@@ -52,10 +55,19 @@ const (
 	wantsPlain    = "that port does not speak TLS: use the server's tls-port, or write redis:// in redis.url"
 )
 
+// oneLine shows an error of several lines, one a sentinel, as a list.
+type oneLine struct{ error }
+
+func (e oneLine) Error() string { return strings.ReplaceAll(e.error.Error(), "\n", ", ") }
+func (e oneLine) Unwrap() error { return e.error }
+
 // cure says what to do about an error, "" where nothing better is known than
 // what it says. Elder servers put an error's code behind a sentence about the
 // script, so it is looked for anywhere.
 func (s *Sink) cure(text string) string {
+	if strings.Contains(text, "all sentinels") && strings.Contains(text, "redis: nil") {
+		return fmt.Sprintf("no sentinel knows a master %q: check master= in redis.url", s.o.Server.Master)
+	}
 	rights := "a user for telhub needs ~" + s.o.Stream + ":* " + s.permissions()
 	for _, c := range [...]struct{ sign, cure string }{
 		{"WRONGPASS", "check redis.user and the password: redis.password_file, TELEMETRY_REDIS_PASSWORD or redis.url"},
@@ -69,6 +81,9 @@ func (s *Sink) cure(text string) string {
 		{"MISCONF", "the server cannot write to its disk and refuses writes: look at its log"},
 		{"READONLY", "that is a replica: give the master's address, or redis+sentinel:// so that it is found"},
 		{"MOVED ", "that server is part of a cluster: write redis+cluster:// in redis.url"},
+		{"NOREPLICAS", "the server lacks the replicas that its min-replicas-to-write wants"},
+		{"BADMARK", "something else writes into that hash: delete the field, or choose another redis.stream"},
+		{"i/o timeout", "it does not answer within " + ioTimeout.String() + ": it hangs, or the network loses packets"},
 		{"CLUSTERDOWN", "the cluster lacks nodes or slots: look at CLUSTER INFO"},
 		{"TRYAGAIN", "the cluster is moving this slot; it is tried again"},
 		{"max number of clients", "raise the server's maxclients"},
@@ -97,7 +112,7 @@ func (s *Sink) hungUp(err error) error {
 	case s.o.Server.TLS:
 		return fmt.Errorf("%w; the server hung up at once: it may want a client certificate of an authority that it trusts, see redis.cert_file and redis.key_file", err)
 	}
-	return fmt.Errorf("%w; the server hung up at once: if that port wants TLS, write rediss:// in redis.url", err)
+	return fmt.Errorf("%w; the server hung up at once: if that port wants TLS, write rediss:// in redis.url; one that has reached its maxclients does so, too", err)
 }
 
 // permissions are the rights that this sink's user needs.
