@@ -45,6 +45,12 @@ test: ## install what tests need (Debian, as root) and run all of them
 test-arm: ## run the tests under qemu-user for arm64 and armv7
 	scripts/test-arm.sh
 
+.PHONY: test-hil
+test-hil: ## run the agent on an emulated Raspberry Pi: faults, outage, power cuts
+	@mkdir -p dist
+	GOOS=linux GOARCH=arm64 $(BUILD) -o dist/telhub-linux-arm64 ./agent/cmd/telhub
+	scripts/test-hil.sh dist/telhub-linux-arm64 -v
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (60s) each
 	scripts/fuzz.sh $(FUZZTIME)

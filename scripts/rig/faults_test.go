@@ -1,0 +1,243 @@
+//go:build hil
+
+package rig
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// busHeals: the controller's driver is taken away and given back. The kernel
+// waits with that until the agent lets go of the bus, so unbind returns only
+// if it does. The other bus does not notice.
+func (w *world) busHeals(t *testing.T) {
+	const driver = "/sys/bus/platform/drivers/i2c-bcm2835/"
+	from := len(w.all)
+	start := time.Now()
+	w.run(t, "echo 3f804000.i2c >"+driver+"unbind")
+	t.Logf("unbound after %.1f s", time.Since(start).Seconds())
+	w.awaitStatus(t, from, "thermo/temperature", "lost")
+	if _, status := w.try(t, 30*time.Second, "test -e /dev/i2c-1"); status == 0 {
+		t.Error("/dev/i2c-1 is still there")
+	}
+	w.temperature(t, "th0", 4250)
+	from = len(w.all)
+	start = time.Now()
+	w.run(t, "echo 3f804000.i2c >"+driver+"bind")
+	w.awaitStatus(t, from, "thermo/temperature", "ok")
+	w.awaitTemperature(t, 4.25)
+	t.Logf("readings %.1f s after bind", time.Since(start).Seconds())
+	w.checkSteady(t, from, "owned/temperature")
+	w.checkPid(t)
+}
+
+// adapterComesBack: the USB serial adapter goes and comes again.
+func (w *world) adapterComesBack(t *testing.T) {
+	const driver = "/sys/bus/usb/drivers/usb/"
+	w.awaitCounter(t, w.counter.pause())
+	from := len(w.all)
+	w.run(t, "echo 1-1.1 >"+driver+"unbind")
+	w.awaitStatus(t, from, "counter/n", "lost")
+	w.run(t, "echo 1-1.1 >"+driver+"bind")
+	start := time.Now()
+	w.awaitPort(t, "ttyUSB0")
+	t.Logf("open again after %.1f s", time.Since(start).Seconds())
+	w.counter.start(w.plugged)
+	w.awaitCounter(t, w.counter.last()+1)
+	w.checkPid(t)
+}
+
+// outage: the network cable is pulled for 20 seconds and plugged in again.
+// Nothing is missing, nothing twice, and what is new does not wait for what is
+// old.
+func (w *world) outage(t *testing.T) {
+	const lasts = 20 * time.Second
+	name := "neo-m8n.log"
+	from := len(w.all)
+	start := time.Now()
+	w.link(t, false)
+	play(t, w.gnss, capture(t, name), 5*time.Millisecond)
+	for i := 0; time.Since(start) < lasts; i++ {
+		w.temperature(t, "th0", 1000*(10+i))
+		wait(t, 2*time.Second)
+	}
+	w.read(t)
+	if n := len(w.all); n > from+5 {
+		t.Errorf("%d entries in the outage", n-from)
+	}
+	restored, spoken := time.Now(), w.counter.last()
+	w.link(t, true)
+	w.awaitCounterOnce(t, spoken)
+	w.awaitDrained(t)
+	w.awaitCounter(t, w.counter.last())
+	w.report(t, from, restored)
+	w.checkCounter(t, 1, spoken)
+	compareFixes(t, w.fixes(from), gpsdFixes(t, "../../drivers/nmea/testdata/"+name+".chk"))
+	w.checkPid(t)
+}
+
+// report tells when live samples and the backlog came after an outage, and
+// holds live to be first.
+func (w *world) report(t *testing.T, from int, restored time.Time) {
+	t.Helper()
+	var live, back time.Time
+	var samples int
+	for i := from; i < len(w.all); i++ {
+		switch a := &w.all[i]; {
+		case a.lane.String() == "backfill":
+			back = a.at
+			samples += len(a.samples)
+		case live.IsZero() && a.T1 > restored.UnixMilli():
+			live = a.at
+		}
+	}
+	t.Logf("first live entry %.1f s after the link came back, last of %d backlog samples after %.1f s",
+		live.Sub(restored).Seconds(), samples, back.Sub(restored).Seconds())
+	if samples == 0 {
+		t.Error("nothing came from the spool")
+	}
+	if live.IsZero() || live.After(back) {
+		t.Errorf("live at %v, after the backlog's end at %v", live, back)
+	}
+}
+
+// awaitCounterOnce waits until every number up to n has come.
+func (w *world) awaitCounterOnce(t *testing.T, n int) {
+	t.Helper()
+	await(t, 90*time.Second, fmt.Sprintf("all of the counter up to %d", n), func() bool {
+		w.read(t)
+		seen := make(map[int]bool)
+		first := n
+		for _, v := range values(w.since(0, "counter/n")) {
+			seen[int(v)] = true
+			first = min(first, int(v))
+		}
+		for i := first; i <= n; i++ {
+			if !seen[i] {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// awaitDrained waits until the agent's spool is empty.
+func (w *world) awaitDrained(t *testing.T) {
+	t.Helper()
+	var status struct {
+		Spool struct {
+			Frames uint64 `json:"frames"`
+		} `json:"spool"`
+	}
+	await(t, 90*time.Second, "the spool is empty", func() bool {
+		w.api(t, "/api/status", &status)
+		return status.Spool.Frames == 0
+	})
+	w.read(t)
+}
+
+// powerCutInOutage: the power goes while samples are spooled. What was older
+// than max_loss arrives after the next boot; what is missing is declared.
+func (w *world) powerCutInOutage(t *testing.T) {
+	w.link(t, false)
+	wait(t, 10*time.Second)
+	w.cut(t)
+	said := w.counter.pause()
+	w.boot(t, "TELEMETRY_UPLINK_ENCODING=compact")
+	w.awaitDrained(t)
+	w.checkCut(t, 1, said)
+	g := w.powerCutGap(t, 2)
+	if g.gap.T0 != nil || g.Quality != "unset" {
+		t.Errorf("gap record %s, q %s: neither boot's clock was set when it was made, so its beginning cannot be known", g.Data, g.Quality)
+	}
+	for i := range w.all {
+		a := &w.all[i]
+		if want := w.boots[a.ID.Epoch-1]; a.Boot != want {
+			t.Errorf("%v/%v is of boot %s, want %s", a.lane, a.ID, a.Boot, want)
+		}
+		if a.ID.Epoch == 2 && a.gap == nil && a.Encoding != "compact" {
+			t.Errorf("%v/%v is %s, want compact", a.lane, a.ID, a.Encoding)
+		}
+	}
+}
+
+// powerCutWhileLive: the power goes while all is well, and comes back with a
+// clock that is right from the start, so that the gap has a beginning.
+func (w *world) powerCutWhileLive(t *testing.T) {
+	w.setDate(t)
+	wait(t, 5*time.Second)
+	w.cut(t)
+	said := w.counter.pause()
+	w.boot(t, fmt.Sprintf("rig.date=%d", time.Now().Add(5*time.Second).Unix()))
+	w.awaitDrained(t)
+	lost := w.checkCut(t, 2, said)
+	g := w.powerCutGap(t, 3)
+	if g.gap.T0 == nil {
+		t.Fatalf("gap record %s: both boots knew the date, so must the record", g.Data)
+	}
+	t0, t1 := time.UnixMilli(*g.gap.T0), time.UnixMilli(g.gap.T1)
+	for n := lost; n <= said; n++ {
+		// both clocks were set to the second
+		if at := w.counter.at(n); at.Before(t0.Add(-2*time.Second)) || at.After(t1.Add(2*time.Second)) {
+			t.Errorf("counter %d of %v is lost, but the gap is from %v to %v", n, at, t0, t1)
+		}
+	}
+	t.Logf("gap record: %v, %.1f s", t0.UTC().Format(time.TimeOnly), t1.Sub(t0).Seconds())
+}
+
+// checkCut holds an epoch that ended by a power cut, with said as the last
+// number spoken, to its promise: all of it once, but for the last moments. It
+// returns the first number lost.
+func (w *world) checkCut(t *testing.T, epoch uint64, said int) (lost int) {
+	t.Helper()
+	last := 0
+	for _, s := range w.since(0, "counter/n") {
+		if s.in.ID.Epoch == epoch {
+			last = max(last, int(s.Value))
+		}
+	}
+	w.checkCounter(t, epoch, last)
+	// numbers still in the emulator's buffers were never sampled
+	took := w.counter.at(said).Sub(w.counter.at(last))
+	t.Logf("the power cut cost %.2f s: counter %d to %d of %d", took.Seconds(), last+1, said, said)
+	if took > maxLoss+flush+time.Second {
+		t.Errorf("the power cut cost %v, more than max_loss", took)
+	}
+	return last + 1
+}
+
+// powerCutGap returns the gap record that an epoch began with.
+func (w *world) powerCutGap(t *testing.T, epoch uint64) *arrival {
+	t.Helper()
+	var found []*arrival
+	for i := range w.all {
+		if a := &w.all[i]; a.gap != nil && a.ID.Epoch == epoch {
+			found = append(found, a)
+		}
+	}
+	if len(found) != 1 || found[0].gap.Cause != "power_cut" || found[0].gap.N != nil {
+		t.Fatalf("%d gap records in epoch %d, want one power_cut of unknown number", len(found), epoch)
+	}
+	return found[0]
+}
+
+// orderedEnd: stopped by its service manager, the agent leaves nothing behind.
+func (w *world) orderedEnd(t *testing.T) {
+	said := w.counter.pause()
+	w.awaitCounter(t, said)
+	w.run(t, "kill "+strings.TrimSpace(w.pid))
+	await(t, 20*time.Second, "the agent's end", func() bool {
+		_, status := w.try(t, 30*time.Second, "pidof telhub")
+		return status != 0
+	})
+	w.read(t)
+	w.checkCounter(t, 3, said)
+	t.Log(w.run(t, "grep -v watch_out /var/log/rig-start.log | tail -n 5; telhub spool status; df /var/lib/telhub"))
+	for i := range w.all {
+		if a := &w.all[i]; a.gap != nil && a.gap.Cause != "power_cut" {
+			t.Errorf("%v/%v: %s", a.lane, a.ID, a.Data)
+		}
+	}
+}

@@ -1,0 +1,175 @@
+//go:build hil
+
+package rig
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/telhub/telhub/uplink/redis"
+	"github.com/telhub/telhub/uplink/redis/redistest"
+)
+
+// world is the board, what surrounds it, and what has come of it.
+type world struct {
+	*board
+	*streams
+	counter counter
+	gnss    net.Conn // the receiver's end of ttyAMA0
+	plugged net.Conn // the far end of ttyUSB0
+	boots   []string // boot ids, one an epoch
+	pid     string   // of the agent in this boot
+}
+
+// What guest/telhub.toml says, as far as the test relies on it.
+const (
+	maxLoss    = 2 * time.Second
+	flush      = 500 * time.Millisecond
+	thermoStep = 500 * time.Millisecond
+)
+
+// ashore is where the thermometer behind the kernel's driver lies.
+const ashore = 33.5
+
+// TestBoard lives through a board's life; each step needs those before it.
+func TestBoard(t *testing.T) {
+	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "everysec")
+	w := &world{board: newBoard(t, server.Port())}
+	w.streams = &streams{reader: redis.NewReader(redis.Options{
+		Server: redis.Address{Network: "tcp", Addrs: []string{server.Addr()}}, Stream: "telhub", Device: "rig", Shards: 1,
+	}, false)}
+	t.Cleanup(func() { w.reader.Close() })
+	t.Cleanup(w.unplug)
+
+	steps := []struct {
+		name string
+		step func(*testing.T)
+	}{
+		{"first boot has no date", w.firstBoot},
+		{"temperature follows the world", w.temperatures},
+		{"absent and owned chips are told apart", w.absentAndOwned},
+		{"captures arrive as gpsd decodes them", w.captures},
+		{"UBX gives nothing", w.binary},
+		{"samples are dated once the date is set", w.dateSet},
+		{"an I2C bus heals", w.busHeals},
+		{"a USB adapter comes back", w.adapterComesBack},
+		{"network outage", w.outage},
+		{"power cut in an outage", w.powerCutInOutage},
+		{"power cut while live", w.powerCutWhileLive},
+		{"ordered end", w.orderedEnd},
+		{"every identity once", w.checkOrder},
+	}
+	for _, s := range steps {
+		if !t.Run(s.name, s.step) {
+			w.showLog(t)
+			t.FailNow()
+		}
+	}
+}
+
+// showLog prints what the agent said in this boot.
+func (w *world) showLog(t *testing.T) {
+	t.Helper()
+	if out, status := w.try(t, 30*time.Second, "tail -n 60 /var/log/rig-start.log"); status == 0 {
+		t.Logf("the agent's log:\n%s", out)
+	}
+}
+
+// boot switches the board on and waits for its first live samples.
+func (w *world) boot(t *testing.T, words ...string) {
+	t.Helper()
+	w.up(t, words...)
+	w.temperature(t, "th1", ashore*1000)
+	epoch := uint64(len(w.boots) + 1)
+	await(t, 90*time.Second, "a temperature in the new epoch", func() bool {
+		w.read(t)
+		got := w.since(0, "thermo/temperature")
+		return len(got) > 0 && got[len(got)-1].in.ID.Epoch == epoch
+	})
+	w.boots = append(w.boots, strings.TrimSpace(w.run(t, "cat /proc/sys/kernel/random/boot_id")))
+	w.pid = w.run(t, "pidof telhub")
+	w.awaitPort(t, "ttyUSB0")
+	w.awaitPort(t, "ttyAMA0")
+	w.unplug()
+	w.gnss = w.plug(t, "uart")
+	w.plugged = w.plug(t, "usb")
+	w.counter.start(w.plugged)
+	w.awaitCounter(t, w.counter.last()+1)
+}
+
+// unplug closes the serial lines of the last boot.
+func (w *world) unplug() {
+	for _, c := range []net.Conn{w.gnss, w.plugged} {
+		if c != nil {
+			c.Close()
+		}
+	}
+}
+
+// awaitPort waits until the agent has a serial port open.
+func (w *world) awaitPort(t *testing.T, name string) {
+	t.Helper()
+	await(t, 30*time.Second, name+" open", func() bool {
+		_, status := w.try(t, 30*time.Second, "ls -l /proc/$(pidof telhub)/fd | grep -q "+name)
+		return status == 0
+	})
+}
+
+// awaitCounter waits for a number of the counter's.
+func (w *world) awaitCounter(t *testing.T, n int) {
+	t.Helper()
+	await(t, 30*time.Second, fmt.Sprintf("counter %d", n), func() bool {
+		w.read(t)
+		for _, v := range values(w.since(0, "counter/n")) {
+			if int(v) >= n {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// checkCounter wants each number from one that the agent heard to last once.
+func (w *world) checkCounter(t *testing.T, epoch uint64, last int) {
+	t.Helper()
+	times := make(map[int]int)
+	first := 0
+	for _, s := range w.since(0, "counter/n") {
+		if s.in.ID.Epoch != epoch {
+			continue
+		}
+		n := int(s.Value)
+		times[n]++
+		if first == 0 || n < first {
+			first = n
+		}
+	}
+	for n := first; n <= last; n++ {
+		if times[n] != 1 {
+			t.Errorf("counter %d came %d times", n, times[n])
+		}
+	}
+	t.Logf("counter: %d to %d of epoch %d, each once", first, last, epoch)
+}
+
+// checkPid wants the agent to be the process that began with the boot.
+func (w *world) checkPid(t *testing.T) {
+	t.Helper()
+	if pid := w.run(t, "pidof telhub"); pid != w.pid {
+		t.Errorf("the agent is process %q, was %q", pid, w.pid)
+	}
+}
+
+// capture reads a capture of drivers/nmea.
+func capture(t *testing.T, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile("../../drivers/nmea/testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}

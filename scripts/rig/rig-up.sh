@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# rig-up.sh CACHE RUN OVERLAY REDIS_PORT [WORD...] : switch on an emulated
+# Raspberry Pi 3B and wait until it has booted. OVERLAY's files are added to
+# its root; WORDs are added to its kernel's command line. The board can reach
+# nothing but 10.0.2.100:6379, which is REDIS_PORT of this machine's loopback.
+# Its SD card is RUN/sd.img, made when it is not there. RUN then holds
+#   con.sock con.log   the console, a root shell
+#   uart.sock          the other end of /dev/ttyAMA0
+#   usb.sock           the other end of /dev/ttyUSB0
+#   qmp.sock           QEMU's control: temperatures, network link
+#   qemu.pid           stop it with rig-down.sh RUN
+# Thermometers (TMP105): th0 on /dev/i2c-1 at 0x48, th1 on /dev/i2c-0 at 0x49.
+. "$(dirname "$0")/lib.sh"
+[ $# -ge 4 ] || rig_die "usage: ${0##*/} CACHE RUN OVERLAY REDIS_PORT [WORD...]"
+cache=$(realpath "$1") overlay=$(realpath "$3") port=$4
+mkdir -p "$2"; run=$(cd "$2" && pwd); shift 4
+timeout=180
+for c in qemu-system-aarch64 fdtput cpio socat mke2fs; do rig_need $c; done
+rel=$(rig_kernel "$cache")
+[ -s "$cache/initramfs.cpio.gz" ] || rig_die "no initramfs: run initramfs.sh"
+[ ${#run} -lt 90 ] || rig_die "$run: too long a path for unix sockets"
+[ ! -s "$run/qemu.pid" ] || rig_die "$run has a qemu.pid: run rig-down.sh first"
+rm -f "$run"/*.sock "$run/con.log"
+
+if [ ! -e "$run/sd.img" ]; then
+	truncate -s 64M "$run/sd.img" # the emulated card must have a power of two
+	mke2fs -q -t ext4 -L spool "$run/sd.img"
+fi
+# the kernel unpacks archives that stand one behind the other
+{
+	cat "$cache/initramfs.cpio.gz"
+	(cd "$overlay" && find . | cpio -o -H newc --quiet -R 0:0) | gzip -1 -n
+} >"$run/initrd"
+cp "$cache/root/usr/lib/linux-image-$rel/broadcom/bcm2837-rpi-3-b.dtb" "$run/board.dtb"
+# the good UART belongs to the Bluetooth chip: make it ttyAMA0 instead, as
+# dtoverlay=disable-bt does on the real board
+fdtput -r "$run/board.dtb" /soc/serial@7e201000/bluetooth
+
+sock() { echo "socket,id=$1,path=$run/$1.sock,server=on,wait=off"; }
+args=(-M raspi3b -display none -monitor none -no-reboot -nodefaults
+	-kernel "$cache/Image" -initrd "$run/initrd" -dtb "$run/board.dtb"
+	-append "console=ttyS1,115200 loglevel=3 panic=-1 $*"
+	-qmp "unix:$run/qmp.sock,server=on,wait=off"
+	-chardev "$(sock con),logfile=$run/con.log" -chardev "$(sock uart)" -chardev "$(sock usb)"
+	-serial chardev:uart -serial chardev:con
+	-drive "file=$run/sd.img,format=raw,if=sd"
+	-device "tmp105,id=th0,bus=i2c-bus.1,address=0x48"
+	-device "tmp105,id=th1,bus=i2c-bus.0,address=0x49"
+	-device "usb-hub,id=hub0,bus=usb-bus.0,port=1"
+	-device "usb-serial,id=us0,chardev=usb,always-plugged=on,bus=usb-bus.0,port=1.1"
+	-netdev "user,id=n0,restrict=on,guestfwd=tcp:10.0.2.100:6379-cmd:socat - TCP4:127.0.0.1:$port"
+	-device "usb-net,id=nic0,netdev=n0,bus=usb-bus.0,port=1.2")
+setsid qemu-system-aarch64 "${args[@]}" >"$run/qemu.out" 2>&1 </dev/null &
+echo $! >"$run/qemu.pid"
+start=$SECONDS
+until grep -qs 'rig: ready' "$run/con.log"; do
+	sleep 0.2
+	if ! [ -d "/proc/$(cat "$run/qemu.pid")" ]; then
+		cat "$run/qemu.out" >&2; rm -f "$run/qemu.pid"; rig_die "QEMU has ended"
+	fi
+	if [ $((SECONDS - start)) -gt $timeout ]; then
+		tail -n 20 "$run/con.log" >&2; rig_stop "$run/qemu.pid" "$run"; rig_die "the board was not up in $timeout s"
+	fi
+done
