@@ -9,9 +9,24 @@
 //	<stream>:{<shard>}:<lane>   a stream per lane, entries as in docs/wire.md
 //	<stream>:{<shard>}:state    a hash: "<device>|<lane>" → "fence;epoch;seq"
 //
-// The package starts no goroutine of its own. One goroutine calls Open and
-// Append, a second one Sync; each has its own connection. In the normal case
-// an Append allocates nothing on a single server.
+// A user of the server's ACL needs no more than this (stream "telhub"):
+//
+//	ACL SETUSER telhub on >PASSWORD ~telhub:* +evalsha +eval +hget +hset +xadd +info +command|info +wait
+//
+// and besides
+//
+//	+waitaof                  from Redis and Valkey 7.2, which know it
+//	+select                   for a database other than 0
+//	+cluster|slots +asking    in a cluster
+//	+xread                    for `telhub tail`, which runs as the same user
+//
+// Without +info the level of durability is not found out and taken for "age";
+// without +command|info WAITAOF is not used.
+//
+// The package starts no goroutine of its own (go-redis has some for Sentinel
+// and for a cluster's map). One goroutine calls Open and Append, a second one
+// Sync; each has its own connection. In the normal case an Append allocates
+// nothing on a single server.
 //
 // It imports uplink for the contract that it satisfies, and go-redis.
 package redis

@@ -170,19 +170,24 @@ const greeting = time.Second
 // accepts for a server that hangs. So it greets, and any answer counts, be it
 // that the server wants a password first.
 func (s *Sink) Reachable(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, greeting)
-	defer cancel()
-	dial := s.o.dialer()
 	for _, addr := range s.o.Server.Addrs {
-		if c, err := dial(ctx, "tcp", addr); err == nil {
-			ok := greets(c)
-			c.Close()
-			if ok {
-				return true
-			}
+		if s.answers(ctx, addr) {
+			return true
 		}
 	}
 	return false
+}
+
+// answers reports whether a server at addr says anything soon.
+func (s *Sink) answers(ctx context.Context, addr string) bool {
+	ctx, cancel := context.WithTimeout(ctx, greeting)
+	defer cancel()
+	c, err := s.o.dialer()(ctx, "tcp", addr)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	return greets(c)
 }
 
 // greets reports whether the server behind c says anything.
