@@ -38,13 +38,13 @@ func makeDamageBase(t *testing.T) *damageBase {
 
 // intact returns the frames whose every record still stands somewhere in dir,
 // found by their bytes alone.
-func (b *damageBase) intact(t *testing.T, dir string) (ids map[frame.ID]bool, lanes [frame.Lanes]map[frame.ID]bool) {
+func (b *damageBase) intact(t *testing.T, dir string) (lanes [frame.Lanes]map[frame.ID]bool) {
 	t.Helper()
 	paths, _ := filepath.Glob(filepath.Join(dir, "*"+segSuffix))
 	var files [][]byte
 	for _, p := range paths {
-		if f, err := os.ReadFile(p); err == nil {
-			files = append(files, f)
+		if data, err := os.ReadFile(p); err == nil {
+			files = append(files, data)
 		}
 	}
 	for lane, frames := range b.put {
@@ -53,9 +53,9 @@ func (b *damageBase) intact(t *testing.T, dir string) (ids map[frame.ID]bool, la
 			for _, file := range files {
 				whole := true
 				for rest := appendRecords(nil, f); whole && len(rest) > 0; {
-					var k, v []byte
-					k, v, rest = cutRecord(rest)
-					whole = bytes.Contains(file, append(bytes.Clone(k), v...))
+					k, v, next := cutRecord(rest)
+					whole = standsIn(file, rest[:len(k)+len(v)])
+					rest = next
 				}
 				if whole {
 					lanes[lane][f.ID] = true
@@ -63,14 +63,28 @@ func (b *damageBase) intact(t *testing.T, dir string) (ids map[frame.ID]bool, la
 			}
 		}
 	}
-	return nil, lanes
+	return lanes
+}
+
+// standsIn searches file for record by its beginning, which is quick.
+func standsIn(file, record []byte) bool {
+	for {
+		i := bytes.Index(file, record[:keyLen+len(magic)])
+		if i < 0 {
+			return false
+		}
+		if file = file[i:]; bytes.HasPrefix(file, record) {
+			return true
+		}
+		file = file[1:]
+	}
 }
 
 // check opens the damaged directory: it must open, deliver all that is intact,
 // declare the rest, and invent nothing.
 func (b *damageBase) check(t *testing.T, dir string) *Report {
 	t.Helper()
-	_, intact := b.intact(t, dir)
+	intact := b.intact(t, dir)
 	if _, err := Verify(dir); err != nil {
 		t.Errorf("verify: %v", err)
 	}
@@ -102,9 +116,8 @@ func (b *damageBase) compare(t *testing.T, s *Store, intact [frame.Lanes]map[fra
 			byID[f.ID] = f
 		}
 		got := map[frame.ID]bool{}
-		var end frame.ID
 		for _, f := range readAll(t, s, frame.Lane(lane)) {
-			if end = f.ID; f.Kind == frame.Gap {
+			if f.Kind == frame.Gap {
 				continue
 			}
 			if want := byID[f.ID]; want == nil || !sameFrame(f, want) {
@@ -116,9 +129,6 @@ func (b *damageBase) compare(t *testing.T, s *Store, intact [frame.Lanes]map[fra
 			if !got[id] {
 				t.Errorf("lane %d: %v is intact in the file but not delivered", lane, id)
 			}
-		}
-		if last := s.Last(frame.Lane(lane)); end != last && (end != frame.ID{} || len(intact[lane]) > 0) {
-			t.Logf("lane %d: read to %v, last %v", lane, end, last)
 		}
 	}
 }
@@ -174,6 +184,7 @@ func TestUndamagedBase(t *testing.T) {
 }
 
 func TestDamageByPage(t *testing.T) {
+	t.Parallel()
 	b := makeDamageBase(t)
 	names := b.segments(t)
 	kinds := []struct {
@@ -195,8 +206,8 @@ func TestDamageByPage(t *testing.T) {
 			return d
 		}},
 	}
-	for _, name := range []string{names[0], names[len(names)-1]} {
-		for _, k := range kinds {
+	for i, name := range []string{names[0], names[len(names)-1]} {
+		for _, k := range kinds[:len(kinds)-4*i] {
 			for page := range b.pages(t, name) {
 				t.Run(fmt.Sprintf("%s/%s page %d", name, k.name, page), func(t *testing.T) {
 					b.damageFile(t, name, func(d []byte) []byte { return k.change(d, page) })
@@ -213,10 +224,11 @@ func fillBytes(b []byte, v byte) {
 }
 
 func TestFlippedBits(t *testing.T) {
+	t.Parallel()
 	b := makeDamageBase(t)
 	for _, name := range append(b.segments(t)[:1], metaName) {
 		size := b.pages(t, name) * pageSize
-		for seed := range uint64(150) {
+		for seed := range uint64(100) {
 			t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 				r := rand.New(rand.NewPCG(7, seed))
 				b.damageFile(t, name, func(d []byte) []byte {
@@ -233,6 +245,7 @@ func TestFlippedBits(t *testing.T) {
 }
 
 func TestDamagedWhole(t *testing.T) {
+	t.Parallel()
 	b := makeDamageBase(t)
 	foreign := filepath.Join(t.TempDir(), "foreign")
 	db, err := bolt.Open(foreign, 0o600, nil)
@@ -328,6 +341,7 @@ func TestDamagedMetaIsSearched(t *testing.T) {
 
 // Files damaged under the running store, also under a live mapping.
 func TestDamageWhileOpen(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		change func(f *os.File, size int64) error
@@ -376,7 +390,7 @@ func testDamageWhileOpen(t *testing.T, active bool, change func(*os.File, int64)
 		t.Fatal(err)
 	}
 	file.Close()
-	_, intact := b.intact(t, o.Dir)
+	intact := b.intact(t, o.Dir)
 	b.compare(t, s, intact)
 	if heard > 1 {
 		t.Errorf("heard of damage %d times", heard)
@@ -400,7 +414,7 @@ func TestRepairAndFrames(t *testing.T) {
 	if err := os.WriteFile(name, d, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, intact := b.intact(t, dir)
+	intact := b.intact(t, dir)
 	want := len(intact[0]) + len(intact[1]) + len(intact[2])
 	in, err := Verify(dir)
 	if err != nil || in.Sound() || in.Epoch != 1 || in.Clean {

@@ -94,6 +94,7 @@ func killChild(t *testing.T, dir string, commits int) (acked [frame.Lanes]frame.
 }
 
 func TestKilledWhileCommitting(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
 	slowest := time.Duration(0)

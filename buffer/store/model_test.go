@@ -176,6 +176,7 @@ func lastCommitted(l *modelLane) frame.ID {
 }
 
 func TestStoreFollowsModel(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		o := testOptions(t.TempDir())
 		o.MaxBytes = rapid.SampledFrom([]int64{1 << 20, 16 << 20}).Draw(rt, "MaxBytes")
@@ -205,6 +206,7 @@ func TestStoreFollowsModel(t *testing.T) {
 
 // The same with more data than the limit holds, so that drops are many.
 func TestModelUnderPressure(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		o := testOptions(t.TempDir())
 		o.MaxBytes, o.SegmentBytes, o.PendingBytes = 1<<20, 64<<10, 250<<10
@@ -212,7 +214,7 @@ func TestModelUnderPressure(t *testing.T) {
 		m := &model{t: t, o: o}
 		m.open(rt, true)
 		defer func() { m.s.Close(); os.RemoveAll(m.o.Dir) }()
-		for round := range rapid.IntRange(8, 14).Draw(rt, "rounds") {
+		for round := range rapid.IntRange(4, 12).Draw(rt, "rounds") {
 			for range rapid.IntRange(1, 4).Draw(rt, "puts") {
 				m.pour(rt)
 			}
