@@ -80,12 +80,19 @@ func (k *keeper) backlog() bool {
 
 // sent takes the sender's result.
 func (k *keeper) sent(now time.Time) {
-	j := &k.sender.job
+	if j := &k.sender.job; j.err == nil {
+		k.succeeded(j, now)
+	} else {
+		k.refused(j, now)
+	}
+}
+
+// refused takes a result that is an error. It stands apart from sent because
+// errors.As makes its targets escape, and a success must allocate nothing.
+func (k *keeper) refused(j *job, now time.Time) {
 	var gapErr *GapError
 	var fencedErr *FencedError
 	switch {
-	case j.err == nil:
-		k.succeeded(j, now)
 	case errors.As(j.err, &fencedErr):
 		k.fence(fencedErr)
 	case errors.As(j.err, &gapErr) && k.gapErrors < maxGapErrors:
@@ -138,6 +145,9 @@ func (k *keeper) tally(l *lane, id frame.ID, n uint32, gap, fromStore bool) {
 	}
 	l.tallied = id
 	k.count.Frames[l.lane]++
+	if k.o.Trace != nil {
+		k.o.Trace(l.lane, id, n)
+	}
 	if gap {
 		k.count.Declared++
 		return
@@ -219,6 +229,9 @@ func (k *keeper) opened(j *job) {
 	if !k.everOpened {
 		k.skipped = j.skipped
 		k.stored -= int64(j.skipped)
+		if k.conflict && j.skipped > 0 {
+			k.loss.unknown(k.nowMilli(), frame.Conflict)
+		}
 	}
 	k.everOpened, k.phase, k.level, k.drainedTo = true, connected, j.level, frame.ID{}
 	k.gapErrors, k.silent, k.lastErr = 0, false, nil
@@ -270,7 +283,7 @@ func (k *keeper) renumber(to uint64) {
 	for i := range k.lanes {
 		k.lanes[i].renumber(from, to)
 	}
-	k.epoch, k.openTried = to, false
+	k.epoch, k.openTried, k.conflict = to, false, true
 	k.o.Event(Event{Kind: EventRenumbered, From: frame.ID{Epoch: from}, To: frame.ID{Epoch: to}})
 }
 
