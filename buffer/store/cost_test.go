@@ -277,3 +277,26 @@ func BenchmarkPut(b *testing.B) {
 		f.ID.Seq++
 	}
 }
+
+// A reader that stays between commits must not keep pages from being reused.
+func TestReadingDoesNotGrowTheSegment(t *testing.T) {
+	size := func(read bool) int64 {
+		o := testOptions(t.TempDir())
+		o.noSync = true
+		s, _ := mustOpen(t, o)
+		l, f := lanePut{lane: frame.Live}, newFrame()
+		for range 200 {
+			l.fill(t, s, 1, 20, 1)
+			if !read {
+				continue
+			}
+			if ok, err := s.Next(frame.Live, f.ID, f); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+		}
+		return s.Stats().DiskBytes
+	}
+	if alone, read := size(false), size(true); read > alone*5/4 {
+		t.Errorf("%d bytes with a reader, %d without", read, alone)
+	}
+}

@@ -270,3 +270,12 @@ func TestNotesStayBounded(t *testing.T) {
 		t.Error("notes remain after all is released")
 	}
 }
+
+func TestANoteIsNotCountedTwice(t *testing.T) {
+	n := Note{Lane: frame.Live, From: frame.ID{Epoch: 1, Seq: 3}, To: frame.ID{Epoch: 1, Seq: 9},
+		Cause: frame.StoreFull, Extent: Extent{Frames: 6, N: 60}}
+	ns := notes(nil).add(n).add(n)
+	if sum, covered := ns.within(frame.Live, n.From, n.To); len(ns) != 1 || sum.N != 60 || !covered {
+		t.Errorf("got %+v, %v", sum, covered)
+	}
+}

@@ -8,6 +8,7 @@ import (
 type Extent struct {
 	Frames  int
 	N       int64 // samples; -1 when nobody can know
+	Samples int64 // in frames of samples; what gap records declare is in N only
 	Payload int64 // bytes
 	// T0 and T1 bound the stamps, in milliseconds of CLOCK_BOOTTIME of Boot;
 	// T0 can be negative, and means nothing unless T0Known.
@@ -28,6 +29,7 @@ func (e Extent) join(next Extent) Extent {
 	sum := next
 	sum.Frames += e.Frames
 	sum.Payload += e.Payload
+	sum.Samples += e.Samples
 	if sum.N += e.N; e.N < 0 || next.N < 0 {
 		sum.N = -1
 	}
@@ -47,14 +49,14 @@ func (e Extent) join(next Extent) Extent {
 // extentOf describes one frame. lost is what a gap record declares, if it is
 // one: those samples are missing if the gap record itself is lost.
 func extentOf(h *header, payload []byte) Extent {
-	e := Extent{Frames: 1, N: int64(h.n), Payload: int64(h.length),
+	e := Extent{Frames: 1, N: int64(h.n), Samples: int64(h.n), Payload: int64(h.length),
 		T0: h.t0, T1: h.t1, T0Known: true, Boot: h.boot, Dating: h.dating}
 	if h.kind == frame.Gap {
 		g, err := frame.ParseGapInfo(payload)
 		if err != nil {
 			g = frame.GapInfo{N: -1}
 		}
-		e.N, e.T0Known = g.N, g.T0Known
+		e.N, e.Samples, e.T0Known = g.N, 0, g.T0Known
 	}
 	return e
 }

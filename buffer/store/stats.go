@@ -23,7 +23,6 @@ type Stats struct {
 type LaneStats struct {
 	Frames  int
 	Payload int64  // bytes
-	Samples uint64 // in them, and those that gap records among them declare
 
 	// Of the first of them, if Frames is not 0:
 	OldestT0 int64 // milliseconds of CLOCK_BOOTTIME of Boot
@@ -54,20 +53,55 @@ func (s *Store) laneLocked(lane frame.Lane, st *LaneStats) {
 		if sp.Frames == 0 || !released.Less(sp.last) {
 			continue
 		}
-		frames, payload, samples := sp.Frames, sp.Payload, max(sp.N, 0)
+		frames, payload := sp.Frames, sp.Payload
 		if !released.Less(sp.first) && released.Epoch == sp.last.Epoch {
 			frames = int(min(uint64(frames), sp.last.Seq-released.Seq))
 			payload = payload * int64(frames) / int64(sp.Frames)
-			samples = samples * int64(frames) / int64(sp.Frames)
 		}
 		st.Frames += frames
 		st.Payload += payload
-		st.Samples += uint64(samples)
 	}
 	if st.Frames == 0 || s.closed {
 		return
 	}
 	if at, _, err := s.findLocked(lane, released); err == nil && at.ok {
 		st.OldestT0, st.Boot, st.Dating = at.header.t0, at.header.boot, at.header.dating
+	}
+}
+
+// Samples counts the samples that are committed and not released. It reads the
+// segments that are released in part.
+func (s *Store) Samples() (n uint64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for lane := range frame.Lanes {
+		released := s.st.Released[lane]
+		for _, g := range s.segs {
+			sp := &g.spans[lane]
+			switch {
+			case sp.Frames == 0 || !released.Less(sp.last):
+			case released.Less(sp.first):
+				n += uint64(sp.Samples)
+			default:
+				k, err := s.samplesAfterLocked(g, frame.Lane(lane), released)
+				if err != nil {
+					return n, err
+				}
+				n += k
+			}
+		}
+	}
+	return n, nil
+}
+
+// samplesAfterLocked counts a lane's samples of a segment behind a frame.
+func (s *Store) samplesAfterLocked(g *segment, lane frame.Lane, after frame.ID) (n uint64, err error) {
+	for {
+		at, err := s.seekLocked(g, lane, after)
+		if err != nil || !at.ok {
+			return n, err
+		}
+		x := at.extent()
+		n, after = n+uint64(x.Samples), at.id
 	}
 }
