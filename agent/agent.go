@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/telhub/telhub/agent/clock"
 	"github.com/telhub/telhub/agent/config"
 	"github.com/telhub/telhub/agent/httpapi"
@@ -110,8 +112,9 @@ func (a *Agent) openStore() error {
 		return a.storeErr
 	}
 	if a.store != nil {
-		for _, l := range a.store.Stats().Lanes {
-			a.carried += l.Samples
+		var err error
+		if a.carried, err = a.store.Samples(); err != nil {
+			a.log.For("store").Warn().Err(err).Msg("samples from earlier runs could not be counted; they are delivered all the same")
 		}
 	}
 	a.logStore()
@@ -145,6 +148,13 @@ func (a *Agent) newUplink() error {
 	}
 	if a.store != nil {
 		o.Store, o.Epoch, o.Carried = spool{a.store}, a.store.Epoch(), a.carried
+	}
+	if a.report != nil && a.report.Unclean != nil {
+		cut := powerCut(a.report.Unclean, a.boot, a.clock.Dating())
+		o.PowerCut = &cut
+	}
+	if log := a.log.For("uplink"); log.GetLevel() <= zerolog.DebugLevel {
+		o.Trace = a.trace
 	}
 	a.uplink = uplink.New(o)
 	return nil
@@ -186,7 +196,6 @@ func (a *Agent) Run(ctx context.Context) error {
 		faces.Go(func() { a.serve(httpCtx) })
 	}
 	up.Go(func() { a.uplink.Run(upCtx) })
-	a.declarePowerCut()
 	a.pipeline.Start()
 	a.logStart()
 
@@ -209,24 +218,6 @@ func (a *Agent) serve(ctx context.Context) {
 	if err := a.http.Run(ctx); err != nil {
 		a.log.For("http").Error().Err(err).Msg("local HTTP ended; samples are not affected")
 	}
-}
-
-// declarePowerCut submits the gap record of a run that did not end in order.
-func (a *Agent) declarePowerCut() {
-	if a.report == nil || a.report.Unclean == nil {
-		return
-	}
-	info := powerCut(a.report.Unclean, a.boot, a.clock.Dating())
-	f := a.pool.Get(256)
-	if f == nil {
-		return // cannot be: the pool is new
-	}
-	if err := info.Seal(f); err != nil {
-		a.log.For("agent").Error().Err(err).Msg("power cut not declared")
-		f.Free()
-		return
-	}
-	a.uplink.Submit(f)
 }
 
 // close closes what New opened, as far as it did.

@@ -1,9 +1,12 @@
 package agent
 
 import (
+	"fmt"
+
 	"github.com/telhub/telhub/agent/pipeline"
 	"github.com/telhub/telhub/buffer/store"
 	"github.com/telhub/telhub/uplink"
+	"github.com/telhub/telhub/uplink/frame"
 )
 
 // uplinkEvent logs what happens to the uplink. The keeper's goroutine calls it.
@@ -30,6 +33,12 @@ func (a *Agent) uplinkEvent(e uplink.Event) {
 	case uplink.EventStoreRecovered:
 		a.log.For("store").Info().Msg("the spool takes frames again")
 	}
+}
+
+// trace logs a delivered frame under its correlation ID, at level debug.
+func (a *Agent) trace(lane frame.Lane, id frame.ID, samples uint32) {
+	a.log.For("uplink").Debug().Str("frame", fmt.Sprintf("%s/%s/%v", a.cfg.Device, lane, id)).
+		Uint32("samples", samples).Msg("delivered")
 }
 
 // pipelineEvent logs what happens to sensors and buses. The goroutine
@@ -87,6 +96,6 @@ func (a *Agent) logStart() {
 // logEnd tells where the run's samples went.
 func (a *Agent) logEnd() {
 	s := a.Summary()
-	a.log.For("agent").Info().Uint64("received", s.Received).Uint64("delivered", s.Delivered).
+	a.log.For("agent").Info().Uint64("carried", s.Carried).Uint64("received", s.Received).Uint64("delivered", s.Delivered).
 		Uint64("stored", s.Stored).Uint64("declared_lost", s.DeclaredLost).Msg("ended")
 }

@@ -50,12 +50,19 @@ func (l *losses) add(f *frame.Frame, cause frame.Cause) {
 	if l.empty() {
 		*l = losses{cause: cause, t0: f.T0, t1: f.T1}
 	}
-	l.n += int64(f.N)
+	if l.n >= 0 {
+		l.n += int64(f.N)
+	}
 	l.t0, l.t1 = min(l.t0, f.T0), max(l.t1, f.T1)
 }
 
+// unknown notes a loss of which neither number nor beginning is known.
+func (l *losses) unknown(now int64, cause frame.Cause) {
+	*l = losses{cause: cause, n: -1, t0: now, t1: now}
+}
+
 func (l *losses) info() frame.GapInfo {
-	return frame.GapInfo{Cause: l.cause, N: l.n, T0: l.t0, T1: l.t1, T0Known: true}
+	return frame.GapInfo{Cause: l.cause, N: l.n, T0: l.t0, T1: l.t1, T0Known: l.n >= 0}
 }
 
 // noteGap counts the loss that a submitted gap frame declares.

@@ -54,6 +54,8 @@ type keeper struct {
 	nextDrain time.Time
 	gapErrors int // in a row
 	stopping  bool
+	started   time.Time
+	conflict  bool // another run has used this epoch: what the store holds of earlier ones may or may not have arrived
 
 	count Counters
 }
@@ -77,6 +79,7 @@ func newKeeper(u *Uplink, b *Breaker) keeper {
 
 // loop serves events until ctx has ended and what is left is safe.
 func (k *keeper) loop(ctx context.Context) {
+	k.started = time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var giveUp time.Time
@@ -111,6 +114,7 @@ func (k *keeper) loop(ctx context.Context) {
 func (k *keeper) step(now time.Time) time.Time {
 	k.drainInput()
 	k.readmit()
+	k.declareCut(now)
 	k.declare()
 	k.persist()
 	k.commit()
@@ -172,6 +176,9 @@ func (k *keeper) goesLive() bool {
 	l := &k.lanes[frame.Live]
 	if l.waiting()+l.inflight > cap(l.q)/2 {
 		return false
+	}
+	if k.o.Store != nil && len(l.q) > cap(l.q)*3/4 {
+		return false // what Redis has but not safely fills the memory that sampling needs
 	}
 	f := l.head()
 	return f == nil || k.age(f) <= k.o.MaxLoss/2+k.o.Flush
@@ -340,6 +347,7 @@ func (k *keeper) finish(now, giveUp time.Time) bool {
 	}
 	k.phase = disconnected
 	k.readmit()
+	k.declareCut(now)
 	k.declare()
 	k.persist()
 	if k.committer.busy {

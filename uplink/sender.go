@@ -39,6 +39,7 @@ type job struct {
 	reachable  bool
 	level      Durability
 	marks      [frame.Lanes]Mark
+	seen       [frame.Lanes]Seen   // opOpen, first: where the streams end
 	skipped    uint64              // opOpen, first: samples in the store that Redis has
 	last       frame.ID            // opDrain: the last frame appended
 	lost       [len(Causes)]uint64 // declared by gap records of the batch, and not counted before
@@ -99,6 +100,7 @@ func (s *sender) do(ctx context.Context, j *job) {
 		j.level, j.err = s.o.Sink.Open(ctx, j.fence, &j.marks)
 		if j.err == nil && j.first && s.o.Store != nil {
 			j.skipped = s.countAccepted(&j.marks)
+			s.look(ctx, j)
 		}
 	case opSend:
 		s.begin(j)

@@ -32,6 +32,9 @@ type Options struct {
 	Pool    *frame.Pool
 	Frames  int // frames in Pool
 
+	// PowerCut is what the last run may have lost by ending without its
+	// shutdown, to be declared; nil: nothing.
+	PowerCut *frame.GapInfo
 	// Carried is how many samples the store held at the start.
 	Carried uint64
 
@@ -39,6 +42,8 @@ type Options struct {
 	Dating   func() frame.Dating // what is known of wall time now
 	Seed     uint64              // of the breaker's jitter
 
+	// Trace is told of each frame that Redis accepted, for debug logs. May be nil.
+	Trace func(lane frame.Lane, id frame.ID, samples uint32)
 	// Event is told what happens, from the keeper's goroutine; it must not
 	// block. May be nil.
 	Event func(Event)

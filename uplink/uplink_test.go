@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -86,8 +87,8 @@ func (r *rig) start() {
 			r.t.Fatal(err)
 		}
 		r.store, o.Store, o.Epoch = s, pending{s}, report.Epoch
-		for _, l := range s.Stats().Lanes {
-			o.Carried += l.Samples
+		if o.Carried, err = s.Samples(); err != nil {
+			r.t.Fatal(err)
 		}
 	}
 	sink, err := redis.New(redis.Options{
@@ -205,6 +206,8 @@ type gap struct {
 	id    frame.ID
 	Cause string `json:"cause"`
 	N     *int64 `json:"n"`
+	T0    *int64 `json:"t0"`
+	T1    int64  `json:"t1"`
 }
 
 // read reads all streams and fails on anything that is there twice or out of
@@ -493,4 +496,37 @@ func TestSubmitAndStatusAreSafeFromManyGoroutines(t *testing.T) {
 	r.settled()
 	r.shutdown()
 	r.complete()
+}
+
+func TestAPowerCutIsDeclaredFromWhereTheStreamEnds(t *testing.T) {
+	srv := redistest.Start(t)
+	r := newRig(t, srv.Addr())
+	r.start()
+	r.feed(5)
+	r.settled()
+	end := clock.Boottime() / 1e6
+	copied := t.TempDir() // what a power cut leaves: the files as they are now
+	if err := os.CopyFS(copied, os.DirFS(r.dir)); err != nil {
+		t.Fatal(err)
+	}
+	r.shutdown()
+	r.dir = copied
+	r.tweak = func(o *uplink.Options, _ *store.Options) {
+		o.PowerCut = &frame.GapInfo{Cause: frame.PowerCut, N: -1, T0: end - 1e6, T0Known: true, T1: end + 5}
+	}
+	r.start()
+	r.feed(5)
+	r.wait("the gap record", func(s uplink.Status) bool { return s.Counters.Declared == 1 && s.Memory == 0 })
+	r.shutdown()
+	a := r.read()
+	if len(a.gaps) != 1 || a.gaps[0].Cause != string(frame.PowerCut) || a.gaps[0].N != nil || a.gaps[0].T0 == nil {
+		t.Fatalf("gaps %+v, want one by power_cut with a beginning and no number", a.gaps)
+	}
+	// 30 s and twice MaxLoss before the last sample
+	if got := end + 1e12 - *a.gaps[0].T0; got < 30_000 || got > 31_000 {
+		t.Errorf("the gap begins %d ms before the last sample, want about 30,200", got)
+	}
+	if a.gaps[0].T1 != end+5+1e12 {
+		t.Errorf("the gap ends at %d, want %d", a.gaps[0].T1, int64(end+5+1e12))
+	}
 }

@@ -22,7 +22,7 @@ type Stats struct {
 // LaneStats is what a lane has committed and not released.
 type LaneStats struct {
 	Frames  int
-	Payload int64  // bytes
+	Payload int64 // bytes
 
 	// Of the first of them, if Frames is not 0:
 	OldestT0 int64 // milliseconds of CLOCK_BOOTTIME of Boot

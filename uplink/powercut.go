@@ -1,0 +1,94 @@
+package uplink
+
+import (
+	"context"
+	"time"
+
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// Seen is the end of what Redis holds of this device.
+type Seen struct {
+	Stamp int64 // of the last sample, as stream field t1
+	Dated bool  // Stamp is Unix time, else of boot Boot
+	Boot  string
+}
+
+// Witness is a Sink that can tell where the streams end. ok is false where
+// that cannot be found at little cost.
+type Witness interface {
+	LastSeen(ctx context.Context, lane frame.Lane, mark frame.ID) (seen Seen, ok bool)
+}
+
+// cutMargin is how much earlier than the last sample in Redis a power cut can
+// have taken samples, beyond what MaxLoss allows: a slow disk, a late commit.
+const cutMargin = 30 * time.Second
+
+// declareCut submits the gap record of a run that ended without its shutdown:
+// when Redis has told how far that run came, or when it cannot be asked soon.
+func (k *keeper) declareCut(now time.Time) {
+	cut := k.o.PowerCut
+	if cut == nil || !k.everOpened && !k.stopping && now.Sub(k.started) < k.o.MaxLoss {
+		return
+	}
+	f := k.o.Pool.Get(gapBytes)
+	if f == nil {
+		return
+	}
+	k.o.PowerCut = nil
+	info := *cut
+	if k.everOpened {
+		k.narrow(&info)
+	}
+	if err := info.Seal(f); err != nil {
+		f.Free() // cannot be: it is small and plain
+		return
+	}
+	f.Boot, f.Dating = k.o.Boot, k.o.Dating()
+	k.admit(f)
+}
+
+// narrow lets the gap begin where the streams end, less what can be lost
+// before that: frames may have waited for their commit while newer ones went
+// live.
+func (k *keeper) narrow(info *frame.GapInfo) {
+	for i := range k.sender.job.seen {
+		s := &k.sender.job.seen[i]
+		stamp, ok := k.bootMilli(s)
+		if !ok {
+			continue
+		}
+		stamp -= (2*k.o.MaxLoss + cutMargin).Milliseconds()
+		if !info.T0Known || info.T0 < stamp {
+			info.T0, info.T0Known = stamp, true
+		}
+	}
+	info.T0 = min(info.T0, info.T1)
+}
+
+// bootMilli converts what Redis has seen to this boot's time.
+func (k *keeper) bootMilli(s *Seen) (int64, bool) {
+	dating := k.o.Dating()
+	switch {
+	case s.Stamp == 0:
+		return 0, false
+	case s.Dated && dating.Quality != frame.Unset:
+		return s.Stamp - dating.Offset, true
+	case !s.Dated && s.Boot == k.o.Boot.String():
+		return s.Stamp, true
+	}
+	return 0, false
+}
+
+// look asks the sink how far the streams reach.
+func (s *sender) look(ctx context.Context, j *job) {
+	w, ok := s.o.Sink.(Witness)
+	if !ok || s.o.PowerCut == nil {
+		return
+	}
+	for i := range j.marks {
+		if seen, ok := w.LastSeen(ctx, frame.Lane(i), j.marks[i].ID); ok {
+			j.seen[i] = seen
+		}
+	}
+}

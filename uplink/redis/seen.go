@@ -1,0 +1,35 @@
+package redis
+
+import (
+	"context"
+
+	"github.com/telhub/telhub/uplink"
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+var _ uplink.Witness = (*Sink)(nil)
+
+// seenDepth is how many of a stream's last entries are looked through for one
+// of this device. Where many devices share a shard it may not be among them.
+const seenDepth = 100
+
+// LastSeen implements uplink.Witness: it looks for the entry of the lane's mark
+// among the last ones. A user without the right +xrevrange gets no answer, which
+// only makes a gap record less precise.
+func (s *Sink) LastSeen(ctx context.Context, lane frame.Lane, mark frame.ID) (uplink.Seen, bool) {
+	if s.appender == nil || mark == (frame.ID{}) {
+		return uplink.Seen{}, false
+	}
+	entries, err := s.appender.XRevRangeN(ctx, s.keys.stream[lane], "+", "-", seenDepth).Result()
+	if err != nil {
+		return uplink.Seen{}, false
+	}
+	for _, m := range entries {
+		e, err := ParseEntry(m.Values)
+		if err != nil || e.Device != s.o.Device || e.ID != mark {
+			continue
+		}
+		return uplink.Seen{Stamp: e.T1, Dated: e.Quality != frame.Unset.String(), Boot: e.Boot}, true
+	}
+	return uplink.Seen{}, false
+}
