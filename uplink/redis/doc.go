@@ -18,7 +18,7 @@
 //	+waitaof                  from Redis and Valkey 7.2, which know it
 //	+select                   for a database other than 0
 //	+cluster|slots +asking    in a cluster
-//	+xread                    for `telhub tail`, which runs as the same user
+//	+xread +xrevrange         for `telhub tail`, which is the same user
 //
 // Without +info the level of durability is not found out and taken for "age";
 // without +command|info WAITAOF is not used.

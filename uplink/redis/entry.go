@@ -21,8 +21,8 @@ type Entry struct {
 	Data     []byte
 }
 
-// errEntry is what every complaint about an entry begins with.
-var errEntry = errors.New("stream entry")
+// ErrEntry: an entry is not as docs/wire.md describes it.
+var ErrEntry = errors.New("stream entry")
 
 // ParseEntry reads the fields of an entry, in any order. Unknown fields are
 // ignored.
@@ -32,7 +32,7 @@ func ParseEntry(values map[string]any) (Entry, error) {
 	text := func(name string) string {
 		s, ok := values[name].(string)
 		if !ok {
-			errs = append(errs, fmt.Errorf("%w: no field %s", errEntry, name))
+			errs = append(errs, fmt.Errorf("%w: no field %s", ErrEntry, name))
 		}
 		return s
 	}
@@ -40,14 +40,14 @@ func ParseEntry(values map[string]any) (Entry, error) {
 		s := text(name)
 		n, err := strconv.ParseInt(s, 10, 64)
 		if err != nil && s != "" {
-			errs = append(errs, fmt.Errorf("%w: field %s is %q, not a number", errEntry, name, s))
+			errs = append(errs, fmt.Errorf("%w: field %s is %q, not a number", ErrEntry, name, s))
 		}
 		return n
 	}
 	e.Device, e.ID = text("dev"), frame.ID{Epoch: uint64(number("ep")), Seq: uint64(number("seq"))}
 	n := number("n")
 	if n < 0 || n > 1<<32-1 {
-		errs = append(errs, fmt.Errorf("%w: field n is %d", errEntry, n))
+		errs = append(errs, fmt.Errorf("%w: field n is %d", ErrEntry, n))
 	}
 	e.N, e.T0, e.T1 = uint32(n), number("t0"), number("t1")
 	e.Quality, e.Boot, e.Encoding = text("q"), text("boot"), text("enc")
@@ -75,7 +75,7 @@ func (e *Entry) Samples(dec *frame.Decoder) ([]Sample, error) {
 	case "gap":
 		return nil, nil
 	}
-	return nil, fmt.Errorf("%w: encoding %q is not known", errEntry, e.Encoding)
+	return nil, fmt.Errorf("%w: encoding %q is not known", ErrEntry, e.Encoding)
 }
 
 func (e *Entry) compact(dec *frame.Decoder) ([]Sample, error) {

@@ -16,7 +16,8 @@ const (
 	permissions        = "+evalsha +eval +hget +hset +xadd +info +command|info +wait"
 	permissionAOF      = "+waitaof" // Redis and Valkey 7.2
 	permissionsCluster = "+cluster|slots +asking"
-	permissionDatabase = "+select" // for a database other than 0
+	permissionDatabase = "+select"           // for a database other than 0
+	permissionsRead    = "+xread +xrevrange" // for a Reader
 )
 
 // classify gives the script's and the server's errors their types, and all

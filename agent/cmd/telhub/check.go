@@ -23,7 +23,9 @@ func (e *env) cmdCheck(args []string) error {
 	if err != nil {
 		return err
 	}
+	warnings := []string{}
 	for _, p := range cfg.CheckFiles() {
+		warnings = append(warnings, p.Error())
 		fmt.Fprintln(e.stderr, "telhub: warning:", p.Error())
 	}
 	c, err := agent.Cost(cfg)
@@ -35,6 +37,7 @@ func (e *env) cmdCheck(args []string) error {
 			"device": cfg.Device, "sensors": c.Sensors, "channels": c.Channels,
 			"samples_per_second": c.SamplesPerSecond, "memory_bytes": c.Memory,
 			"flash_bytes_per_day": c.FlashPerDay, "autonomy_seconds": c.Autonomy.Seconds(),
+			"warnings": warnings,
 		})
 	}
 	fmt.Fprintf(e.stdout, "%s is good: device %s, %d sensors, %d channels, about %.4g samples/s\n",

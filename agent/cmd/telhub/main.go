@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -57,6 +58,7 @@ type env struct {
 	ctx            context.Context
 	stdout, stderr io.Writer
 	environ        []string
+	command        *command
 	config         string // --config
 	json           bool   // --json
 }
@@ -65,6 +67,11 @@ type env struct {
 type usageError struct{ text string }
 
 func (e *usageError) Error() string { return e.text }
+
+// helpError: a command's options were asked for.
+type helpError struct{ flags *flag.FlagSet }
+
+func (e *helpError) Error() string { return "help for " + e.flags.Name() }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
@@ -88,24 +95,54 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, environ [
 		args[0] = "version"
 	}
 	e := &env{ctx: ctx, stdout: stdout, stderr: stderr, environ: environ}
-	for _, c := range commands() {
-		if c.name == args[0] {
-			return e.exit(c.run(e, args[1:]))
+	list := commands()
+	for i := range list {
+		if list[i].name == args[0] {
+			e.command = &list[i]
+			return e.exit(list[i].run(e, args[1:]))
 		}
 	}
-	fmt.Fprintf(stderr, "telhub: unknown command %q\n\n", args[0])
-	usage(stderr)
-	return exitUsage
+	return e.exit(unknownCommand(args[0], list))
+}
+
+// unknownCommand says what may have been meant.
+func unknownCommand(name string, list []command) error {
+	if strings.HasPrefix(name, "-") {
+		return usagef("options stand behind the command, as in telhub check %s", name)
+	}
+	hint := ""
+	for _, c := range list {
+		if nearly(name, c.name) {
+			hint = fmt.Sprintf("; did you mean %s?", c.name)
+		}
+	}
+	return usagef("unknown command %q%s", name, hint)
+}
+
+// nearly reports whether one letter too many, too few or wrong, or two that
+// have changed places, make a into b.
+func nearly(a, b string) bool {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	a, b = a[n:], b[n:]
+	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return len(a) <= 1 && len(b) <= 1 || len(a) == 2 && len(b) == 2 && a[0] == b[1] && a[1] == b[0]
 }
 
 // exit prints an error with what to do about it and returns the exit code.
 func (e *env) exit(err error) int {
 	var usageErr *usageError
+	var help *helpError
 	var problems config.Problems
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, flag.ErrHelp):
+	case errors.As(err, &help):
+		e.help(help.flags)
 		return exitOK
 	case errors.As(err, &problems):
 		for _, p := range problems {
@@ -113,10 +150,16 @@ func (e *env) exit(err error) int {
 		}
 		return exitUsage
 	case errors.As(err, &usageErr):
-		fmt.Fprintf(e.stderr, "telhub: %v\ntelhub: `telhub help` lists the commands\n", err)
+		hint := "`telhub help` lists the commands"
+		if e.command != nil {
+			hint = fmt.Sprintf("`telhub %s --help` tells its options", e.command.name)
+		}
+		fmt.Fprintf(e.stderr, "telhub: %v\ntelhub: %s\n", err, hint)
 		return exitUsage
 	}
-	fmt.Fprintln(e.stderr, "telhub:", err)
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(e.stderr, "telhub: %s\n", strings.TrimSuffix(line, "\n"))
+	}
 	return exitFailed
 }
 
@@ -134,11 +177,12 @@ func usage(w io.Writer) {
 
 // flags returns a flag set with the options that all commands share.
 func (e *env) flags(name string) *flag.FlagSet {
-	f := flag.NewFlagSet("telhub "+name, flag.ContinueOnError)
-	f.SetOutput(e.stderr)
+	f := flag.NewFlagSet(name, flag.ContinueOnError)
+	f.SetOutput(io.Discard) // errors are printed as all others are
+	f.Usage = func() {}     // called for errors, too
 	def := defaultConfig
 	for _, v := range e.environ {
-		if rest, ok := cutPrefix(v, "TELHUB_CONFIG="); ok && rest != "" {
+		if rest, ok := strings.CutPrefix(v, "TELHUB_CONFIG="); ok && rest != "" {
 			def = rest
 		}
 	}
@@ -146,11 +190,17 @@ func (e *env) flags(name string) *flag.FlagSet {
 	return f
 }
 
-func cutPrefix(s, prefix string) (string, bool) {
-	if len(s) < len(prefix) || s[:len(prefix)] != prefix {
-		return s, false
-	}
-	return s[len(prefix):], true
+// help prints a command's options, on stdout because it was asked for.
+func (e *env) help(f *flag.FlagSet) {
+	fmt.Fprintln(e.stdout, strings.TrimRight("Usage: telhub "+e.command.name+" [OPTIONS] "+e.command.args, " "))
+	fmt.Fprintf(e.stdout, "\n%s\n\n", e.command.about)
+	f.VisitAll(func(o *flag.Flag) {
+		value, about := flag.UnquoteUsage(o)
+		if o.DefValue != "" && o.DefValue != "false" {
+			about += " (default " + o.DefValue + ")"
+		}
+		fmt.Fprintf(e.stdout, "  --%-18s %s\n", strings.TrimRight(o.Name+" "+value, " "), about)
+	})
 }
 
 // parse parses a command's arguments; options may stand behind them.
@@ -158,9 +208,11 @@ func parse(f *flag.FlagSet, args []string) (rest []string, err error) {
 	for {
 		if err := f.Parse(args); err != nil {
 			if errors.Is(err, flag.ErrHelp) {
-				return nil, err
+				return nil, &helpError{f}
 			}
-			return nil, &usageError{err.Error()}
+			// the flag package names options with one dash
+			text := strings.Replace(err.Error(), ": -", ": --", 1)
+			return nil, usagef("%s: %s", f.Name(), strings.Replace(text, "for flag -", "for --", 1))
 		}
 		if f.NArg() == 0 {
 			return rest, nil

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,10 +51,12 @@ func (e *env) printReading(name string, outputs []drivers.Output, r *drivers.Rea
 		Unit   string   `json:"u,omitempty"`
 		Value  *float64 `json:"v"`
 		Status string   `json:"status"`
+
+		resolution float64
 	}
-	var values []value
+	values := []value{}
 	for i, o := range outputs {
-		v := value{Name: name + "/" + o.Name, Unit: o.Unit, Status: "ok"}
+		v := value{Name: name + "/" + o.Name, Unit: o.Unit, Status: "ok", resolution: o.Resolution}
 		switch {
 		case r.Has(i):
 			v.Value = &r.Values[i]
@@ -71,7 +75,16 @@ func (e *env) printReading(name string, outputs []drivers.Output, r *drivers.Rea
 			fmt.Fprintf(e.stdout, "%-32s %s\n", v.Name, v.Status)
 			continue
 		}
-		fmt.Fprintf(e.stdout, "%-32s %v %s\n", v.Name, *v.Value, v.Unit)
+		fmt.Fprintf(e.stdout, "%-32s %s %s\n", v.Name, number(*v.Value, v.resolution), v.Unit)
 	}
 	return nil
+}
+
+// number prints a value with the decimals that its sensor resolves.
+func number(v, resolution float64) string {
+	if resolution <= 0 {
+		return strconv.FormatFloat(v, 'g', -1, 64)
+	}
+	decimals := math.Ceil(-math.Log10(resolution) - 1e-9)
+	return strconv.FormatFloat(v, 'f', int(min(max(decimals, 0), 9)), 64)
 }

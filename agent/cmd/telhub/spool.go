@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/telhub/telhub/buffer/store"
@@ -23,6 +24,11 @@ func (e *env) cmdSpool(args []string) error {
 	if len(rest) != 1 {
 		return usagef("spool needs one of status, verify, repair, export")
 	}
+	switch rest[0] {
+	case "status", "verify", "repair", "export":
+	default:
+		return usagef("spool %q: use status, verify, repair or export", rest[0])
+	}
 	if *dir == "" {
 		cfg, err := e.load()
 		if err != nil {
@@ -30,8 +36,10 @@ func (e *env) cmdSpool(args []string) error {
 		}
 		*dir = cfg.Spool.Path
 	}
-	if _, err := os.Stat(*dir); err != nil {
-		return fmt.Errorf("spool: %w; the agent makes it when it first runs", err)
+	if _, err := os.Stat(*dir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no spool %s: the agent makes it when it first runs; spool.path or --dir says where it is", *dir)
+	} else if err != nil {
+		return fmt.Errorf("spool: %w; run this as the agent's user", err)
 	}
 	switch rest[0] {
 	case "status":
@@ -40,90 +48,53 @@ func (e *env) cmdSpool(args []string) error {
 		return e.spoolVerify(*dir)
 	case "repair":
 		return e.spoolRepair(*dir)
-	case "export":
-		return e.spoolExport(*dir)
 	}
-	return usagef("spool %q: use status, verify, repair or export", rest[0])
+	return e.spoolExport(*dir)
 }
 
 func (e *env) spoolStatus(dir string) error {
-	in, err := e.inspect(dir)
+	in, err := store.Verify(dir)
 	if err != nil {
 		return err
 	}
-	if e.json {
-		return json.NewEncoder(e.stdout).Encode(in)
-	}
-	e.printInspection(dir, in)
-	return nil
-}
-
-// inspect reads a spool that no agent uses.
-func (e *env) inspect(dir string) (*store.Inspection, error) {
-	in, err := store.Verify(dir)
-	if errors.Is(err, store.ErrLocked) {
-		return nil, fmt.Errorf("%s is in use by a running agent; its /api/status tells of the spool, or stop it first", dir)
-	}
-	return in, err
-}
-
-func (e *env) printInspection(dir string, in *store.Inspection) {
-	for _, s := range in.Segments {
-		fmt.Fprintf(e.stdout, "%-16s %8s", s.File, size(int(s.Bytes)))
-		for lane, r := range s.Lanes {
-			if r.Frames > 0 {
-				fmt.Fprintf(e.stdout, "  %s %v to %v (%d frames, %d samples)", frame.Lane(lane), r.First, r.Last, r.Frames, r.N)
-			}
-		}
-		if s.Damage != nil {
-			fmt.Fprintf(e.stdout, "  damaged: %v", s.Damage)
-		}
-		fmt.Fprintln(e.stdout)
-	}
-	for _, n := range in.Notes {
-		fmt.Fprintf(e.stdout, "to be declared  %s %v to %v: %d samples, %s\n", n.Lane, n.From, n.To, n.N, n.Cause)
-	}
-	for _, name := range in.Bad {
-		fmt.Fprintf(e.stdout, "%-16s set aside as damaged\n", name)
-	}
-	how := "in order"
-	if !in.Clean {
-		how = "without its shutdown, or is still running"
-	}
-	fmt.Fprintf(e.stdout, "%s: %d segments; run %d ended %s\n", dir, len(in.Segments), in.Epoch, how)
+	return e.printInspection(dir, in)
 }
 
 func (e *env) spoolVerify(dir string) error {
-	in, err := e.inspect(dir)
+	in, err := store.Verify(dir)
 	if err != nil {
 		return err
 	}
-	if e.json {
-		if err := json.NewEncoder(e.stdout).Encode(in); err != nil {
-			return err
-		}
-	} else {
-		e.printInspection(dir, in)
+	if err := e.printInspection(dir, in); err != nil {
+		return err
 	}
 	if !in.Sound() {
-		return errors.New("spool is damaged; `telhub spool repair` saves what can be read and keeps the rest under another name, as the agent does by itself when it starts")
+		return errors.New("the spool is damaged; `telhub spool repair` saves what can be read and keeps the rest under another name, as the agent does by itself when it starts")
 	}
 	return nil
+}
+
+func (e *env) printInspection(dir string, in *store.Inspection) error {
+	v := viewInspection(dir, in)
+	if e.json {
+		return json.NewEncoder(e.stdout).Encode(v)
+	}
+	return v.print(e.stdout)
 }
 
 func (e *env) spoolRepair(dir string) error {
 	report, err := store.Repair(dir)
+	if errors.Is(err, store.ErrLocked) {
+		return fmt.Errorf("%s is in use: stop the agent first (systemctl stop telhub); it repairs its spool by itself when it starts", dir)
+	}
 	if err != nil {
 		return err
 	}
+	v := viewRepair(dir, report)
 	if e.json {
-		return json.NewEncoder(e.stdout).Encode(report)
+		return json.NewEncoder(e.stdout).Encode(v)
 	}
-	for _, s := range report.Salvaged {
-		fmt.Fprintf(e.stdout, "%+v\n", s)
-	}
-	fmt.Fprintf(e.stdout, "%d damaged files were set aside; %d frames are in use\n", len(report.Salvaged), report.Frames)
-	return nil
+	return v.print(e.stdout)
 }
 
 // exported is one line of an export.
@@ -141,17 +112,24 @@ type exported struct {
 	Raw     string            `json:"raw,omitempty"` // base64, where the payload does not decode
 }
 
-// spoolExport prints every stored frame as a line of JSON, samples as SenML.
+// spoolExport prints every stored frame as a line of JSON, samples as SenML. What
+// cannot be read is reported, and what can be still printed.
 func (e *env) spoolExport(dir string) error {
 	var dec frame.Decoder
 	enc := json.NewEncoder(e.stdout)
+	bad := 0
 	for f, err := range store.Frames(dir) {
-		if err != nil {
-			return err
+		if err != nil { // of one file; the others follow
+			fmt.Fprintln(e.stderr, "telhub:", err)
+			bad++
+			continue
 		}
 		if err := enc.Encode(export(&dec, f)); err != nil {
 			return err
 		}
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d files were not read to their end; what could be read is printed", bad)
 	}
 	return nil
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/telhub/telhub/agent"
@@ -35,6 +37,12 @@ func (e *env) cmdTail(args []string) error {
 		some, err := r.Next(e.ctx, time.Second, t.show)
 		if e.ctx.Err() != nil {
 			return nil
+		}
+		if errors.Is(err, redis.ErrEntry) { // somebody else's entry; go on behind it
+			for line := range strings.Lines(err.Error()) {
+				fmt.Fprintln(e.stderr, "telhub: passed over:", strings.TrimSpace(line))
+			}
+			err = nil
 		}
 		if err != nil {
 			return err

@@ -10,8 +10,12 @@ import (
 func (e *env) cmdVersion(args []string) error {
 	f := e.flags("version")
 	f.BoolVar(&e.json, "json", false, "print JSON")
-	if _, err := parse(f, args); err != nil {
+	rest, err := parse(f, args)
+	if err != nil {
 		return err
+	}
+	if len(rest) > 0 {
+		return usagef("version takes no argument %q", rest[0])
 	}
 	if e.json {
 		return json.NewEncoder(e.stdout).Encode(map[string]string{
@@ -19,7 +23,7 @@ func (e *env) cmdVersion(args []string) error {
 			"built": builtTime().UTC().Format(time.RFC3339),
 		})
 	}
-	_, err := fmt.Fprintf(e.stdout, "telhub %s (%s, linux/%s, %s)\n", version,
+	_, err = fmt.Fprintf(e.stdout, "telhub %s (%s, linux/%s, %s)\n", version,
 		builtTime().UTC().Format(time.DateOnly), runtime.GOARCH, runtime.Version())
 	return err
 }
