@@ -28,7 +28,11 @@ func Read(ctx context.Context, cfg *config.Config, name string, wait time.Durati
 		if s.Engine.Kind == catalog.I2C {
 			return readPolled(ctx, cfg.BusOf(s), s, open)
 		}
-		return readStream(ctx, cfg.BusOf(s), s)
+		outputs, r, err := readStream(ctx, cfg.BusOf(s), s, wait)
+		if err != nil {
+			err = fmt.Errorf("sensor %s: %w", name, err)
+		}
+		return outputs, r, err
 	}
 	return nil, nil, ErrNoSensor
 }
@@ -66,7 +70,7 @@ func readPolled(ctx context.Context, b *config.Bus, s *config.Sensor, open Opene
 	}
 }
 
-func readStream(ctx context.Context, b *config.Bus, s *config.Sensor) ([]drivers.Output, *drivers.Reading, error) {
+func readStream(ctx context.Context, b *config.Bus, s *config.Sensor, wait time.Duration) ([]drivers.Output, *drivers.Reading, error) {
 	port, err := newLine(b)
 	if err != nil {
 		return nil, nil, err
@@ -80,7 +84,7 @@ func readStream(ctx context.Context, b *config.Bus, s *config.Sensor) ([]drivers
 		return nil, nil, err
 	}
 	r := &drivers.Reading{}
-	buf := make([]byte, 512)
+	buf, bytes := make([]byte, 512), 0
 	for ctx.Err() == nil {
 		n, err := port.Read(buf)
 		if errors.Is(err, drivers.ErrTimeout) {
@@ -92,6 +96,7 @@ func readStream(ctx context.Context, b *config.Bus, s *config.Sensor) ([]drivers
 		if err != nil {
 			return nil, nil, fmt.Errorf("port %s: %w", b.Port, err)
 		}
+		bytes += n
 		for p := buf[:n]; len(p) > 0; {
 			k, done := dec.Feed(p, clock.Boottime(), r)
 			if done && !r.Empty() {
@@ -100,6 +105,10 @@ func readStream(ctx context.Context, b *config.Bus, s *config.Sensor) ([]drivers
 			p = p[k:]
 		}
 	}
+	if bytes == 0 {
+		return nil, nil, fmt.Errorf("nothing came from %s within %v: check cable and power, and whether the device speaks by itself", b.Port, wait)
+	}
 	good, corrupt := dec.Counts()
-	return nil, nil, fmt.Errorf("port %s: no reading within the time; %d well-formed and %d corrupt units arrived: check speed and wiring", b.Port, good, corrupt)
+	return nil, nil, fmt.Errorf("%d bytes came from %s within %v, but no reading: %d units were well-formed and %d corrupt; check mode = %q and the wiring",
+		bytes, b.Port, wait, good, corrupt, b.Mode)
 }

@@ -46,7 +46,7 @@ func (r *Reader) Close() error { return r.client.Close() }
 // readCount is how many entries of a lane one call fetches.
 const readCount = 100
 
-// Next waits for at most wait and calls f for each new entry of the device,
+// Next waits for at most wait, not at all when that is negative, and calls f for each new entry of the device,
 // urgent lanes first. It reports whether anything came. An entry that is not
 // one of telhub's is passed over; the error then is an ErrEntry, and the next
 // call goes on behind it.

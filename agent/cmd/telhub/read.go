@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/telhub/telhub/agent"
+	"github.com/telhub/telhub/agent/config"
 	"github.com/telhub/telhub/drivers"
 )
 
@@ -26,23 +27,31 @@ func (e *env) cmdRead(args []string) error {
 	if err != nil {
 		return err
 	}
-	var names []string
-	for i := range cfg.Sensors {
-		names = append(names, cfg.Sensors[i].Name)
-	}
 	if len(rest) != 1 {
-		return usagef("read needs the NAME of a sensor: %s", strings.Join(names, ", "))
+		return usagef("read needs the NAME of one sensor; %s", sensorNames(cfg))
 	}
 	outputs, r, err := agent.Read(e.ctx, cfg, rest[0], *wait, agent.Openers{})
 	switch {
 	case errors.Is(err, agent.ErrNoSensor):
-		return usagef("no sensor %q; there are: %s", rest[0], strings.Join(names, ", "))
+		return usagef("no sensor %q; %s", rest[0], sensorNames(cfg))
 	case errors.Is(err, drivers.ErrBusy):
 		return fmt.Errorf("%w; if the agent runs, its /api/sensors shows the latest values", err)
 	case err != nil:
 		return err
 	}
 	return e.printReading(rest[0], outputs, r)
+}
+
+// sensorNames lists what can be read.
+func sensorNames(cfg *config.Config) string {
+	if len(cfg.Sensors) == 0 {
+		return "the configuration has no sensors yet: each is a [[sensor]]"
+	}
+	names := make([]string, len(cfg.Sensors))
+	for i := range cfg.Sensors {
+		names[i] = cfg.Sensors[i].Name
+	}
+	return "there are: " + strings.Join(names, ", ")
 }
 
 func (e *env) printReading(name string, outputs []drivers.Output, r *drivers.Reading) error {

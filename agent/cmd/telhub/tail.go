@@ -33,8 +33,12 @@ func (e *env) cmdTail(args []string) error {
 	r := redis.NewReader(agent.RedisOptions(cfg), !*all)
 	defer r.Close()
 	t := &tail{env: e}
+	wait := time.Second
+	if *all {
+		wait = -1
+	}
 	for e.ctx.Err() == nil {
-		some, err := r.Next(e.ctx, time.Second, t.show)
+		some, err := r.Next(e.ctx, wait, t.show)
 		if e.ctx.Err() != nil {
 			return nil
 		}
