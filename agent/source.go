@@ -7,6 +7,7 @@ import (
 	"github.com/telhub/telhub/agent/httpapi"
 	"github.com/telhub/telhub/agent/pipeline"
 	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/catalog"
 	"github.com/telhub/telhub/uplink"
 	"github.com/telhub/telhub/uplink/frame"
 )
@@ -139,8 +140,12 @@ func (a *Agent) Sensors() []httpapi.Sensor {
 			if ch < 0 {
 				continue
 			}
+			v := a.pipeline.Latest().Get(ch)
+			if !v.Known && info.conf.Engine.Kind == catalog.Serial {
+				continue // a receiver without a depth sounder has no depth
+			}
 			points = a.pipeline.Latest().AppendHistory(points[:0], ch)
-			s.Channels = append(s.Channels, channel(&info.outputs[k], a.pipeline.Latest().Get(ch), points, dating, now))
+			s.Channels = append(s.Channels, channel(&info.outputs[k], v, points, dating, now))
 		}
 	}
 	return out

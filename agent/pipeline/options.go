@@ -15,8 +15,8 @@ import (
 // does, samples wait in the ring.
 type Outlet interface {
 	// Shape says how frames are wanted now: at most so many samples, sealed
-	// when the oldest is so old. Pipeline.Wake makes a change effective at
-	// once. Safe for concurrent use.
+	// when the oldest is so old; 0 means at once. Pipeline.Wake makes a change
+	// effective at once. Safe for concurrent use.
 	Shape() (samples int, age time.Duration)
 	// Submit takes over f, which the outlet frees. Frames come in order, from
 	// one goroutine. Lane, identity, boot and dating are the outlet's to set.

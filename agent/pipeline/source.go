@@ -23,6 +23,7 @@ type source struct {
 	reading drivers.Reading // being filled by the driver
 	batch   []drivers.Sample
 	judged  bool // count.up says something
+	varies  bool // a device of this kind need not send all outputs
 
 	textKind ErrorKind // of the error whose text is kept
 	textAt   int64     // boottime ns when it was taken; 0 = none yet
@@ -112,10 +113,18 @@ func (s *source) become(o *output, q drivers.Quality, stamp int64) {
 	})
 }
 
+// absent reports whether an output is one that this very device does not
+// send: a receiver without a depth sounder has no depth, and no status of it.
+func (s *source) absent(o *output) bool {
+	return s.varies && o.status == unknown && s.count.readings.Load() > 0
+}
+
 // all gives every channel the status q.
 func (s *source) all(q drivers.Quality, now int64) {
 	for i := range s.outputs {
-		s.become(&s.outputs[i], q, now)
+		if o := &s.outputs[i]; !s.absent(o) {
+			s.become(o, q, now)
+		}
 	}
 	s.flush(now)
 }
@@ -125,7 +134,7 @@ func (s *source) all(q drivers.Quality, now int64) {
 func (s *source) checkStale(now int64) {
 	for i := range s.outputs {
 		o := &s.outputs[i]
-		if o.status != drivers.Lost && now-o.heard >= s.stale {
+		if o.status != drivers.Lost && now-o.heard >= s.stale && !s.absent(o) {
 			s.become(o, drivers.Stale, now)
 		}
 	}

@@ -43,7 +43,7 @@ func newStream(in *intake, plan *StreamPlan) *stream {
 		backoff: backoff{base: portBackoffMin, limit: portBackoffMax},
 	}
 	s.source.init(in, plan.Name, plan.Use, "", plan.Channels)
-	s.stale = int64(stale)
+	s.stale, s.varies = int64(stale), true
 	return s
 }
 

@@ -234,3 +234,22 @@ func TestMissingPortKeepsNobodyFromStarting(t *testing.T) {
 		}
 	})
 }
+
+func TestAStreamsOutputThatNeverCameHasNoStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 2) // the device sends output 0 only
+		p, _ := r.stream()
+		r.start()
+		p.arrive <- "1"
+		wait(time.Minute)
+		p.gone <- drivers.ErrUnplugged
+		wait(time.Second)
+		r.stopAll()
+		if s := r.out.statuses(1); len(s) != 0 {
+			t.Errorf("statuses %v of an output that this device does not have", s)
+		}
+		if s := r.out.statuses(0); len(s) != 2 || !strings.HasSuffix(s[1], "lost") {
+			t.Errorf("statuses %v, want stale and lost", s)
+		}
+	})
+}
