@@ -63,6 +63,9 @@ type Uplink struct {
 	opts Options
 	in   chan *frame.Frame // room for every frame of the pool, so that Submit never waits
 	down atomic.Bool       // frames go to the store: Shape asks for large ones
+	// begun: a frame of samples was submitted. The first is sealed with the
+	// first reading, so that whoever starts a board sees at once that it works.
+	begun atomic.Bool
 
 	mu     sync.Mutex // guards status
 	status Status
@@ -89,13 +92,21 @@ func New(o Options) *Uplink {
 
 // Submit hands over a sealed frame of the pool, samples or gap. It never blocks.
 // Safe for concurrent use until Run's context ends.
-func (u *Uplink) Submit(f *frame.Frame) { u.in <- f }
+func (u *Uplink) Submit(f *frame.Frame) {
+	if f.Kind == frame.Data && !u.begun.Load() {
+		u.begun.Store(true)
+	}
+	u.in <- f
+}
 
 // Shape says how large frames should be now: small and prompt while they go
 // live, large while they go to the store, where each commit has its price.
 func (u *Uplink) Shape() (samples int, age time.Duration) {
-	if u.down.Load() {
+	switch {
+	case u.down.Load():
 		return u.opts.LargeFrame, u.opts.MaxLoss * 2 / 5
+	case !u.begun.Load():
+		return u.opts.Frame, 0
 	}
 	return u.opts.Frame, u.opts.Flush
 }
