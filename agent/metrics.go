@@ -97,6 +97,8 @@ func (a *Agent) registerUplink(r *metrics.Registry) {
 		stat(func(s *uplink.Status) float64 { return float64(s.Counters.Retries) }))
 	r.CounterFunc(prefix+"gaps_declared_total", "Gap records that Redis accepted.",
 		stat(func(s *uplink.Status) float64 { return float64(s.Counters.Declared) }))
+	r.CounterFunc(prefix+"frames_released_early_total", "Frames given up from memory before Redis had them durably, because memory ran out.",
+		stat(func(s *uplink.Status) float64 { return float64(s.Counters.Early) }))
 	for i, cause := range uplink.Causes {
 		r.CounterFunc(prefix+"samples_lost_total", "Samples lost; each loss is declared by a gap record.",
 			stat(func(s *uplink.Status) float64 { return float64(s.Counters.Lost[i]) }),

@@ -8,7 +8,7 @@ var Causes = [...]frame.Cause{
 	frame.PowerCut, frame.ServerRewind, frame.Conflict, frame.NotEncoded,
 }
 
-// Counters count samples, but for the last three, since the uplink was made.
+// Counters count samples, but for the last four, since the uplink was made.
 type Counters struct {
 	Received  uint64              // in frames that were submitted
 	Delivered [frame.Lanes]uint64 // in frames that Redis accepted
@@ -17,6 +17,7 @@ type Counters struct {
 	Declared  uint64              // gap records that Redis accepted
 	Frames    [frame.Lanes]uint64 // frames that Redis accepted
 	Retries   uint64              // batches sent again
+	Early     uint64              // frames released before Redis had them durably, for want of memory
 }
 
 func (c *Counters) lose(cause frame.Cause, n uint64) {

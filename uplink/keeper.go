@@ -116,6 +116,7 @@ func (k *keeper) step(now time.Time) time.Time {
 	k.readmit()
 	k.declareCut(now)
 	k.declare()
+	k.relieve()
 	k.persist()
 	k.commit()
 	k.dispatch(now)
@@ -221,6 +222,21 @@ func (k *keeper) admitMemory(l *lane, f *frame.Frame) {
 	}
 	if n, ok := l.giveUp(frame.StoreOff); ok {
 		k.count.lose(frame.StoreOff, uint64(n))
+	}
+}
+
+// relieve gives frames back to sampling when nearly all of them are held for
+// Redis to make durable: those that it accepted longest ago are trusted to be.
+func (k *keeper) relieve() {
+	if free, _ := k.o.Pool.Available(); free >= 2*lowWater {
+		return
+	}
+	for i := range k.lanes {
+		l := &k.lanes[i]
+		if n := min(l.sent, 2*lowWater); n > 0 {
+			k.count.Early += uint64(n)
+			k.settle(l, l.q[n-1].ID)
+		}
 	}
 }
 

@@ -530,3 +530,24 @@ func TestAPowerCutIsDeclaredFromWhereTheStreamEnds(t *testing.T) {
 		t.Errorf("the gap ends at %d, want %d", a.gaps[0].T1, int64(end+5+1e12))
 	}
 }
+
+func TestFramesAwaitingDurabilityDoNotStarveSampling(t *testing.T) {
+	// Redis 7.0 writes a log but cannot be asked: frames are held for seconds.
+	srv := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "no")
+	r := newRig(t, srv.Addr())
+	r.start()
+	begun := time.Now()
+	for range 40 {
+		r.feed(10)
+		r.wait("room", func(s uplink.Status) bool { return s.Memory == 0 })
+	}
+	if took := time.Since(begun); took > 4*time.Second {
+		t.Errorf("400 frames took %v: they waited for durability", took)
+	}
+	r.settled()
+	if s := r.up.Status(); s.Level == uplink.Age && s.Counters.Early == 0 {
+		t.Errorf("nothing was released early with %d frames in the pool: %+v", frames, s)
+	}
+	r.shutdown()
+	r.complete()
+}
