@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -52,7 +53,7 @@ type Agent struct {
 	report   *store.Report
 	storeErr error
 	carried  uint64      // samples that the store held at the start
-	ended    bool        // Run has shut down
+	ended    atomic.Bool // Run has shut down
 	sink     *redis.Sink // nil when Options.Sink is used
 	uplink   *uplink.Uplink
 	pipeline *pipeline.Pipeline
@@ -206,7 +207,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	err := a.pipeline.Stop(stopCtx)
 	stopUplink()
 	up.Wait()
-	a.ended = true
+	a.ended.Store(true)
 	err = errors.Join(err, a.close())
 	a.logEnd()
 	stopHTTP()

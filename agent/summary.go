@@ -42,7 +42,7 @@ func (a *Agent) Summary() Summary {
 		s.Delivered += n
 	}
 	s.Carried = a.carried - up.Skipped
-	if a.ended {
+	if a.ended.Load() {
 		s.Stored, s.InFlight = s.Stored+s.InFlight, 0 // the shutdown stored what was in memory
 	}
 	return s

@@ -33,7 +33,7 @@ func (a *Agent) troubles(up *uplink.Status, s *httpapi.Status) []httpapi.Trouble
 		add(fmt.Sprintf("%d damaged spool files were set aside", s.Spool.Salvaged), "look at "+a.cfg.Spool.Path+"/*.bad-*; delete them when they are no longer wanted")
 	}
 	if a.cfg.Redis.Durability != "auto" && up.Connected && up.Level.String() != a.cfg.Redis.Durability {
-		add(fmt.Sprintf("durability is %s, not %s as configured", up.Level, a.cfg.Redis.Durability), "look at the server's appendonly setting and its replicas")
+		add(fmt.Sprintf("durability is %s, not %s as configured", up.Level, a.cfg.Redis.Durability), durabilityCure(up.Level))
 	}
 	a.sensorTroubles(add)
 	if s.Queue.Overruns > 0 {
@@ -45,9 +45,16 @@ func (a *Agent) troubles(up *uplink.Status, s *httpapi.Status) []httpapi.Trouble
 func uplinkCure(up *uplink.Status) string {
 	const kept = "samples are kept meanwhile"
 	if up.Breaker == uplink.Open {
-		return fmt.Sprintf("check the server and redis.url; next try in %s, %s", time.Until(up.NextTry).Round(time.Second), kept)
+		return fmt.Sprintf("check the server and redis.url; next try in %s, %s", max(time.Until(up.NextTry), 0).Round(time.Second), kept)
 	}
 	return "check the server and redis.url; it is tried again at once, " + kept
+}
+
+func durabilityCure(level uplink.Durability) string {
+	if level == uplink.Age {
+		return "the server writes a log but cannot confirm it: that takes Redis 7.2 or Valkey, and the right to INFO and COMMAND INFO"
+	}
+	return "look at the server's appendonly setting and its replicas"
 }
 
 func (a *Agent) sensorTroubles(add func(what, do string)) {
