@@ -15,7 +15,7 @@ import (
 func (w *world) busHeals(t *testing.T) {
 	const driver = "/sys/bus/platform/drivers/i2c-bcm2835/"
 	from := len(w.all)
-	start := time.Now()
+	before, start := from, time.Now()
 	w.run(t, "echo 3f804000.i2c >"+driver+"unbind")
 	t.Logf("unbound after %.1f s", time.Since(start).Seconds())
 	w.awaitStatus(t, from, "thermo/temperature", "lost")
@@ -29,7 +29,7 @@ func (w *world) busHeals(t *testing.T) {
 	w.awaitStatus(t, from, "thermo/temperature", "ok")
 	w.awaitTemperature(t, 4.25)
 	t.Logf("readings %.1f s after bind", time.Since(start).Seconds())
-	w.checkSteady(t, from, "owned/temperature")
+	w.checkSteady(t, before, "owned/temperature")
 	w.checkPid(t)
 }
 
@@ -138,11 +138,9 @@ func (w *world) awaitDrained(t *testing.T) {
 	w.read(t)
 }
 
-// powerCutInOutage: the power goes while samples are spooled. What was older
-// than max_loss arrives after the next boot; what is missing is declared.
-func (w *world) powerCutInOutage(t *testing.T) {
-	w.link(t, false)
-	wait(t, 10*time.Second)
+// powerCutWhileLive: the power goes while all is well. The next boot has no
+// date, so the record of what is missing cannot say since when.
+func (w *world) powerCutWhileLive(t *testing.T) {
 	w.cut(t)
 	said := w.counter.pause()
 	w.boot(t, "TELEMETRY_UPLINK_ENCODING=compact")
@@ -150,42 +148,45 @@ func (w *world) powerCutInOutage(t *testing.T) {
 	w.checkCut(t, 1, said)
 	g := w.powerCutGap(t, 2)
 	if g.gap.T0 != nil || g.Quality != "unset" {
-		t.Errorf("gap record %s, q %s: neither boot's clock was set when it was made, so its beginning cannot be known", g.Data, g.Quality)
-	}
-	for i := range w.all {
-		a := &w.all[i]
-		if want := w.boots[a.ID.Epoch-1]; a.Boot != want {
-			t.Errorf("%v/%v is of boot %s, want %s", a.lane, a.ID, a.Boot, want)
-		}
-		if a.ID.Epoch == 2 && a.gap == nil && a.Encoding != "compact" {
-			t.Errorf("%v/%v is %s, want compact", a.lane, a.ID, a.Encoding)
-		}
+		t.Errorf("gap record %s, q %s: without a date its beginning cannot be known", g.Data, g.Quality)
 	}
 }
 
-// powerCutWhileLive: the power goes while all is well, and comes back with a
-// clock that is right from the start, so that the gap has a beginning.
-func (w *world) powerCutWhileLive(t *testing.T) {
+// powerCutInOutage: the power goes while samples are spooled, and comes back
+// with a clock that is right from the start. What was older than max_loss
+// arrives; the rest lies within the span of the gap record.
+func (w *world) powerCutInOutage(t *testing.T) {
 	w.setDate(t)
-	wait(t, 5*time.Second)
+	w.link(t, false)
+	wait(t, 10*time.Second)
 	w.cut(t)
 	said := w.counter.pause()
-	w.boot(t, fmt.Sprintf("rig.date=%d", time.Now().Add(5*time.Second).Unix()))
+	w.boot(t, fmt.Sprintf("rig.date=%d", time.Now().Add(clockLate).Unix()))
 	w.awaitDrained(t)
 	lost := w.checkCut(t, 2, said)
 	g := w.powerCutGap(t, 3)
 	if g.gap.T0 == nil {
-		t.Fatalf("gap record %s: both boots knew the date, so must the record", g.Data)
+		t.Fatalf("gap record %s: the date was known before and after, so must be its beginning", g.Data)
 	}
 	t0, t1 := time.UnixMilli(*g.gap.T0), time.UnixMilli(g.gap.T1)
 	for n := lost; n <= said; n++ {
-		// both clocks were set to the second
-		if at := w.counter.at(n); at.Before(t0.Add(-2*time.Second)) || at.After(t1.Add(2*time.Second)) {
+		if at := w.counter.at(n); at.Before(t0.Add(-clockError)) || at.After(t1.Add(clockError)) {
 			t.Errorf("counter %d of %v is lost, but the gap is from %v to %v", n, at, t0, t1)
 		}
 	}
-	t.Logf("gap record: %v, %.1f s", t0.UTC().Format(time.TimeOnly), t1.Sub(t0).Seconds())
+	if early := w.counter.at(lost).Sub(t0); early > clockError+time.Second {
+		t.Errorf("the gap begins %v before the first sample lost", early)
+	}
+	t.Logf("the gap record says %v to %v", t0.UTC().Format(time.TimeOnly), t1.UTC().Format(time.TimeOnly))
 }
+
+const (
+	// clockLate is about how long the kernel boots until rig-start sets the date.
+	clockLate = 8 * time.Second
+	// clockError is how wrong the board's date can then be, by whole seconds
+	// of date(1) and a boot that took another time.
+	clockError = 3 * time.Second
+)
 
 // checkCut holds an epoch that ended by a power cut, with said as the last
 // number spoken, to its promise: all of it once, but for the last moments. It
@@ -199,7 +200,6 @@ func (w *world) checkCut(t *testing.T, epoch uint64, said int) (lost int) {
 		}
 	}
 	w.checkCounter(t, epoch, last)
-	// numbers still in the emulator's buffers were never sampled
 	took := w.counter.at(said).Sub(w.counter.at(last))
 	t.Logf("the power cut cost %.2f s: counter %d to %d of %d", took.Seconds(), last+1, said, said)
 	if took > maxLoss+flush+time.Second {
@@ -227,6 +227,7 @@ func (w *world) powerCutGap(t *testing.T, epoch uint64) *arrival {
 func (w *world) orderedEnd(t *testing.T) {
 	said := w.counter.pause()
 	w.awaitCounter(t, said)
+	t.Log(w.run(t, "grep -E 'VmHWM|VmRSS|RssAnon' /proc/"+strings.TrimSpace(w.pid)+"/status"))
 	w.run(t, "kill "+strings.TrimSpace(w.pid))
 	await(t, 20*time.Second, "the agent's end", func() bool {
 		_, status := w.try(t, 30*time.Second, "pidof telhub")
@@ -235,9 +236,4 @@ func (w *world) orderedEnd(t *testing.T) {
 	w.read(t)
 	w.checkCounter(t, 3, said)
 	t.Log(w.run(t, "grep -v watch_out /var/log/rig-start.log | tail -n 5; telhub spool status; df /var/lib/telhub"))
-	for i := range w.all {
-		if a := &w.all[i]; a.gap != nil && a.gap.Cause != "power_cut" {
-			t.Errorf("%v/%v: %s", a.lane, a.ID, a.Data)
-		}
-	}
 }

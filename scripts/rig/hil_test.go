@@ -58,10 +58,10 @@ func TestBoard(t *testing.T) {
 		{"an I2C bus heals", w.busHeals},
 		{"a USB adapter comes back", w.adapterComesBack},
 		{"network outage", w.outage},
-		{"power cut in an outage", w.powerCutInOutage},
 		{"power cut while live", w.powerCutWhileLive},
+		{"power cut in an outage", w.powerCutInOutage},
 		{"ordered end", w.orderedEnd},
-		{"every identity once", w.checkOrder},
+		{"the streams as a whole", w.whole},
 	}
 	for _, s := range steps {
 		if !t.Run(s.name, s.step) {

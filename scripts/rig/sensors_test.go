@@ -47,9 +47,9 @@ func (w *world) temperatures(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("temperatures %v, want %v", got, want)
 	}
-	out := w.run(t, "telhub read thermo")
-	if !strings.Contains(out, "127.875 Cel") {
-		t.Errorf("telhub read thermo: %s", out)
+	out := w.run(t, "telhub read --json thermo")
+	if !strings.Contains(out, `"v":127.875,`) {
+		t.Errorf("telhub read --json thermo: %s", out)
 	}
 }
 

@@ -5,6 +5,7 @@ package rig
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -96,6 +97,43 @@ func values(samples []sample) []float64 {
 		out[i] = samples[i].Value
 	}
 	return out
+}
+
+// whole holds everything that has come to what must be true of it.
+func (w *world) whole(t *testing.T) {
+	w.checkOrder(t)
+	encodings := make(map[string]int)
+	type key struct {
+		epoch  uint64
+		name   string
+		millis int64
+		dated  bool
+	}
+	seen := make(map[key]string)
+	samples := 0
+	for i := range w.all {
+		a := &w.all[i]
+		encodings[a.Encoding]++
+		if want := w.boots[a.ID.Epoch-1]; a.Boot != want {
+			t.Errorf("%v/%v is of boot %s, want %s", a.lane, a.ID, a.Boot, want)
+		}
+		if a.gap != nil && a.gap.Cause != "power_cut" {
+			t.Errorf("%v/%v: %s", a.lane, a.ID, a.Data)
+		}
+		for _, x := range a.samples {
+			samples++
+			k := key{a.ID.Epoch, x.Name, x.Millis, a.Quality != "unset"}
+			here := fmt.Sprintf("%v/%v", a.lane, a.ID)
+			if there, twice := seen[k]; twice && strings.HasPrefix(x.Name, "thermo/") {
+				t.Errorf("%s of %d is in %s and in %s", x.Name, x.Millis, there, here)
+			}
+			seen[k] = here
+		}
+	}
+	if encodings["senml"] == 0 || encodings["compact"] == 0 || encodings["gap"] != 2 {
+		t.Errorf("entries %v; want senml and compact, and a gap record a power cut", encodings)
+	}
+	t.Logf("%d entries of %v, %d samples", len(w.all), encodings, samples)
 }
 
 // checkOrder holds every lane to docs/wire.md, section 2: each identity once,
