@@ -63,7 +63,11 @@ lint: ## gofmt, vet, staticcheck
 
 .PHONY: bench
 bench: build ## measure telhub beside redis-benchmark on a server of its own
-	scripts/bench.sh
+	scripts/bench.sh $(ARGS)
+
+.PHONY: soak
+soak: ## 60 s each: allocations, collections, memory in an outage; start and size of the program
+	TELHUB_SOAK=60s $(GO) test -count=1 -p 1 -timeout 15m -v -run 'Soak|Board|Binary|Start' ./agent ./agent/bench
 
 .PHONY: clean
 clean: ## remove what was built

@@ -1,6 +1,7 @@
 package board
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -115,6 +116,9 @@ func (t *tree) links(dir string, into map[string][]string) {
 		return
 	}
 	for _, e := range entries {
+		if e.Type() != fs.ModeSymlink {
+			continue // /dev has a hundred of them: asking each took half of the detection
+		}
 		path := dir + "/" + e.Name()
 		if to, err := os.Readlink(t.root + path); err == nil {
 			into[filepath.Base(to)] = append(into[filepath.Base(to)], path)
