@@ -67,7 +67,7 @@ func TestSensorsOfARunningAgent(t *testing.T) {
 	r.run(t)
 	await(t, "values", func() bool {
 		s := r.Sensors()
-		return len(s[0].Channels[0].Recent) > 1 && s[1].Channels[0].Value != nil
+		return len(s[0].Channels[0].Recent) > 0 && s[1].Channels[0].Value != nil
 	})
 	s := r.Sensors()
 	if s[0].Name != "greenhouse" || s[0].Use != "bme280" || s[0].Bus != "i2c1" || !s[0].Up || s[0].Reads == 0 || len(s[0].Channels) != 3 {
@@ -106,7 +106,7 @@ func TestTroubleOfASensor(t *testing.T) {
 func TestTroubleOfAServer(t *testing.T) {
 	srv := redistest.Start(t)
 	srv.Kill()
-	r := newRig(t, rigConfig(t, srv.URL(), "[uplink.breaker]\nfailures = 2"))
+	r := newRig(t, rigConfig(t, srv.URL(), "[uplink.breaker]\nfailures = 2\nopen = \"1s\""))
 	stop := r.run(t)
 	await(t, "an open breaker", func() bool { return r.Status().Uplink.Breaker == "open" })
 	s := r.Status()
