@@ -22,6 +22,9 @@ const (
 	recordBytes  = 3        // a sample in a compact frame, with its part of the record, measured
 )
 
+// century is the longest autonomy that is told; more would not fit a Duration.
+const century = 100 * 365 * 24 * time.Hour
+
 // Budget is what a configuration can cost at most, and what it costs usually.
 type Budget struct {
 	Pool     frame.PoolSize
@@ -79,7 +82,8 @@ func (b *Budget) rates(cfg *config.Config, p *plan) {
 	// On disk a commit takes about a page beyond its payload.
 	kept := b.SamplesPerSecond*recordBytes*1.3 + commits*1024
 	if kept > 0 {
-		b.Autonomy = time.Duration(float64(cfg.Spool.MaxSize) / kept * float64(time.Second))
+		seconds := min(float64(cfg.Spool.MaxSize)/kept, century.Seconds())
+		b.Autonomy = time.Duration(seconds * float64(time.Second))
 	}
 }
 

@@ -63,6 +63,12 @@ func TestFlashAndAutonomyFollowTheConfiguration(t *testing.T) {
 	if c := cost(t, cfg); c.Autonomy < 3*long.Autonomy {
 		t.Errorf("four times the spool lasts %v instead of %v", c.Autonomy, long.Autonomy)
 	}
+	// A disk that outlasts everybody.
+	huge := *cfg
+	huge.Spool.MaxSize, huge.Spool.MaxLoss, huge.Sensors = 1<<50, time.Hour, nil
+	if c := cost(t, &huge); c.Autonomy != century {
+		t.Errorf("autonomy is %v, want it bounded by %v", c.Autonomy, century)
+	}
 	// No sensors at all: no division by nothing.
 	cfg.Sensors = nil
 	if c := cost(t, cfg); c.SamplesPerSecond != 0 || c.Memory <= 0 || c.Autonomy < 0 {

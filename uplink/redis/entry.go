@@ -3,6 +3,7 @@ package redis
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/telhub/telhub/uplink/frame"
@@ -36,20 +37,18 @@ func ParseEntry(values map[string]any) (Entry, error) {
 		}
 		return s
 	}
-	number := func(name string) int64 {
+	number := func(name string, least, most int64) int64 {
 		s := text(name)
 		n, err := strconv.ParseInt(s, 10, 64)
-		if err != nil && s != "" {
-			errs = append(errs, fmt.Errorf("%w: field %s is %q, not a number", ErrEntry, name, s))
+		if _, there := values[name].(string); there && (err != nil || n < least || n > most) {
+			errs = append(errs, fmt.Errorf("%w: field %s is %q, not a number from %d to %d", ErrEntry, name, s, least, most))
 		}
 		return n
 	}
-	e.Device, e.ID = text("dev"), frame.ID{Epoch: uint64(number("ep")), Seq: uint64(number("seq"))}
-	n := number("n")
-	if n < 0 || n > 1<<32-1 {
-		errs = append(errs, fmt.Errorf("%w: field n is %d", ErrEntry, n))
-	}
-	e.N, e.T0, e.T1 = uint32(n), number("t0"), number("t1")
+	count := func(name string, most int64) uint64 { return uint64(number(name, 0, most)) }
+	e.Device, e.ID = text("dev"), frame.ID{Epoch: count("ep", math.MaxInt64), Seq: count("seq", math.MaxInt64)}
+	e.N = uint32(count("n", math.MaxUint32))
+	e.T0, e.T1 = number("t0", math.MinInt64, math.MaxInt64), number("t1", math.MinInt64, math.MaxInt64)
 	e.Quality, e.Boot, e.Encoding = text("q"), text("boot"), text("enc")
 	e.Data = []byte(text("d"))
 	return e, errors.Join(errs...)

@@ -44,24 +44,25 @@ func (e *env) cmdCheck(args []string) error {
 		e.config, cfg.Device, c.Sensors, c.Channels, c.SamplesPerSecond)
 	fmt.Fprintf(e.stdout, "worst-case memory   %s (frames %s, queue and workers %s, spool %s, sending %s, Go itself %s)\n",
 		size(c.Memory), size(c.Pool.Bytes()), size(c.Pipeline), size(2*c.Pending), size(c.Sender), size(c.Rest()))
-	fmt.Fprintf(e.stdout, "flash while offline %s a day, with max_loss %s; nothing while online\n", size(int(c.FlashPerDay)), cfg.Spool.MaxLoss)
-	fmt.Fprintf(e.stdout, "offline autonomy    about %s until spool.max_size %s is full\n", span(c.Autonomy), size(int(cfg.Spool.MaxSize)))
+	fmt.Fprintf(e.stdout, "flash while offline %s a day, with max_loss %s; nothing while online\n", size(c.FlashPerDay), cfg.Spool.MaxLoss)
+	fmt.Fprintf(e.stdout, "offline autonomy    about %s until spool.max_size %s is full\n", span(c.Autonomy), size(cfg.Spool.MaxSize))
 	return nil
 }
 
 // size prints bytes for people.
-func size(n int) string {
+func size[N int | int64 | float64](n N) string {
+	b := float64(n) // an int of 32 bits cannot hold what is compared with
 	switch {
-	case n >= 10e9:
-		return fmt.Sprintf("%.0f GB", float64(n)/1e9)
-	case n >= 10e6:
-		return fmt.Sprintf("%.0f MB", float64(n)/1e6)
-	case n >= 1e6:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	case n >= 1e3:
-		return fmt.Sprintf("%.0f kB", float64(n)/1e3)
+	case b >= 10e9:
+		return fmt.Sprintf("%.0f GB", b/1e9)
+	case b >= 10e6:
+		return fmt.Sprintf("%.0f MB", b/1e6)
+	case b >= 1e6:
+		return fmt.Sprintf("%.1f MB", b/1e6)
+	case b >= 1e3:
+		return fmt.Sprintf("%.0f kB", b/1e3)
 	}
-	return fmt.Sprintf("%d B", n)
+	return fmt.Sprintf("%.0f B", b)
 }
 
 // span prints a long time for people.
