@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 for tool in redis-server redis-benchmark; do
 	command -v "$tool" >/dev/null || { echo "bench: $tool is missing: apt-get install redis-server" >&2; exit 1; }
 done
+port=${PORT:-$((20000 + $$ % 20000))}
 dir=$(mktemp -d)
 server=
 clients=
@@ -19,7 +20,7 @@ if command -v taskset >/dev/null && [ "$(nproc)" -gt 1 ]; then
 	[ "${CLIENTS:-}" = 1 ] && clients="taskset -c 1"
 fi
 $server redis-server --daemonize no --save '' --appendonly no \
-	--port "${PORT:-16399}" --bind 127.0.0.1 --dir "$dir" >"$dir/log" 2>&1 &
+	--port "$port" --bind 127.0.0.1 --dir "$dir" >"$dir/log" 2>&1 &
 redis=$!
 trap 'kill "$redis" 2>/dev/null; wait "$redis" 2>/dev/null; rm -rf "$dir"' EXIT
 trap 'exit 1' INT TERM
@@ -32,4 +33,4 @@ until grep -q 'Ready to accept connections' "$dir/log"; do
 	fi
 	sleep 0.1
 done
-$clients bin/telhub bench --url "redis://127.0.0.1:${PORT:-16399}/0" "$@"
+$clients bin/telhub bench --url "redis://127.0.0.1:$port/0" "$@"

@@ -7,8 +7,8 @@ import (
 	"path"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
 	"github.com/telhub/telhub/drivers/profile"
+	"github.com/telhub/telhub/internal/toml"
 )
 
 //go:embed *.toml
@@ -59,16 +59,17 @@ func All() ([]*profile.Program, error) {
 
 // compile reads a file with the one table profile.NAME.
 func compile(name, text string) (*profile.Program, error) {
-	var file struct {
-		Profile map[string]map[string]any `toml:"profile"`
+	root, mistakes, ok := toml.Read([]byte(text))
+	if !ok || len(mistakes) > 0 {
+		return nil, fmt.Errorf("profile %s: %v", name, mistakes)
 	}
-	d := toml.NewDecoder(strings.NewReader(text)).DisallowUnknownFields()
-	if err := d.Decode(&file); err != nil {
-		return nil, fmt.Errorf("profile %s: %w", name, err)
-	}
-	tree, ok := file.Profile[name]
-	if !ok || len(file.Profile) != 1 {
+	table, found := root.Find("profile." + name)
+	if !found || len(root.Keys) != 1 || len(root.Fields["profile"].Keys) != 1 {
 		return nil, fmt.Errorf("profile %s: want the one table [profile.%s]", name, name)
+	}
+	tree, ok := table.Plain().(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("profile %s: [profile.%s] is no table", name, name)
 	}
 	p, problems := profile.Compile(name, tree)
 	if len(problems) > 0 {

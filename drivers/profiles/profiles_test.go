@@ -77,7 +77,7 @@ func TestLookup(t *testing.T) {
 
 func TestCompileErrors(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
-		{"x = ", "profile chip: toml"},
+		{"x = ", "profile chip: [line 1: syntax: a key without value"},
 		{"[other]\nkind = \"i2c\"", "profile chip: "},
 		{"[profile.other]\nkind = \"i2c\"", "want the one table [profile.chip]"},
 		{"[profile.chip]\nkind = \"i2c\"", "missing: want the steps"},
