@@ -87,3 +87,19 @@ func benchSpeed(b *testing.B, samples int) {
 	n := sources[0].sent.n + sources[1].sent.n
 	b.ReportMetric(float64(after-before)/float64(n), "cpu-ns/sample")
 }
+
+// BenchmarkSteady is the steady load without a server, for profiles. An
+// operation is a second of it.
+func BenchmarkSteady(b *testing.B) {
+	r, err := newRig(steadyPlan(newTable()), "bench", 256, time.Second, nowhere{}, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	before, _ := ownCPU()
+	if err := r.run(func() error { return pause(b.Context(), time.Duration(b.N)*time.Second) }); err != nil {
+		b.Fatal(err)
+	}
+	after, _ := ownCPU()
+	b.ReportMetric((after-before).Seconds()*100/float64(b.N), "cpu-%")
+}
