@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -49,9 +50,7 @@ func (s *Sink) detect(ctx context.Context, c redis.UniversalClient) guarantee {
 	aof := infoField(persistence, "aof_enabled") == "1"
 	var g guarantee
 	if s.o.Durability != "aof" {
-		replication, _ := node.Info(ctx, "replication").Result()
-		n, _ := strconv.Atoi(infoField(replication, "connected_slaves"))
-		g.replica = n > 0
+		g.replica = replicas(ctx, node) > 0
 	}
 	if aof {
 		g.aof = knowsWaitAOF(ctx, node)
@@ -113,7 +112,50 @@ func (s *Sink) Sync(ctx context.Context, marks *[frame.Lanes]frame.ID) error {
 			marks[i] = m.ID
 		}
 	}
-	return s.confirmed(g.wait(ctx, conn))
+	err = g.wait(ctx, conn)
+	s.watch(ctx, conn, g, err)
+	return s.confirmed(err)
+}
+
+// replicaGone is how long a master may lack the replica that confirmed before
+// the level is found out anew. A replica that restarts takes less; the agent's
+// memory, full of frames that nobody confirms, more.
+const replicaGone = 30 * time.Second
+
+// watch notes when what stood behind the level in force is there no more: the
+// next append then fails, and the open after it finds out what is. Without
+// that, nothing would be confirmed, hence nothing released, until somebody
+// looks.
+func (s *Sink) watch(ctx context.Context, conn *redis.Conn, g guarantee, err error) {
+	switch {
+	case err != nil && strings.Contains(err.Error(), "appendonly is disabled"):
+		s.weaker.Store(true)
+	case !g.replica || !errors.Is(err, errNotYet) || replicas(ctx, conn) > 0:
+		s.alone = time.Time{}
+	case s.alone.IsZero():
+		s.alone = time.Now()
+	case time.Since(s.alone) >= s.replicaGone:
+		s.alone = time.Time{}
+		s.weaker.Store(true)
+	}
+}
+
+// informer is what answers INFO: a client or one of its connections.
+type informer interface {
+	Info(ctx context.Context, section ...string) *redis.StringCmd
+}
+
+// replicas returns how many replicas follow; a server that does not tell has none.
+func replicas(ctx context.Context, c informer) int {
+	text, err := c.Info(ctx, "replication").Result()
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.Atoi(infoField(text, "connected_slaves"))
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // confirmed gives an answer to WAIT or WAITAOF its type.

@@ -86,6 +86,57 @@ func TestReplicaConfirms(t *testing.T) {
 	}
 }
 
+// A replica that does not come back must not keep the agent from ever
+// releasing a frame: the level becomes what the server still gives.
+func TestLostReplicaLowersTheLevel(t *testing.T) {
+	srv := redistest.Start(t)
+	replica := srv.StartReplica()
+	s, d := level(t, srv.Addr(), "auto")
+	if d != uplink.Replica {
+		t.Fatalf("level %v, want replica", d)
+	}
+	s.replicaGone = 0
+	p := &pump{s: s}
+	p.until(t, 3)
+	replica.Kill()
+	srv.Await("INFO replication", func(reply string) bool { return strings.Contains(reply, "connected_slaves:0") })
+	for range 2 { // the first notes it, the second finds that it lasts
+		p.until(t, p.seq+3) // still taken, and not confirmed
+		marks := live(p.seq)
+		if err := s.Sync(t.Context(), &marks); !errors.Is(err, errNotYet) {
+			t.Fatalf("sync: %v, want %v", err, errNotYet)
+		}
+	}
+	if err := s.Append(t.Context(), batch(1, 1, p.seq+1, p.seq+1)); !errors.Is(err, errWeaker) {
+		t.Fatalf("append: %v, want %v", err, errWeaker)
+	}
+	p.until(t, p.seq+3)
+	if got := s.level.durability(); got != uplink.Memory {
+		t.Errorf("level %v, want memory", got)
+	}
+	wantWhole(t, client(t, srv), p.seq)
+}
+
+func TestLogTurnedOffLowersTheLevel(t *testing.T) {
+	srv := redistest.StartValkey(t, "--appendonly", "yes")
+	if srv == nil {
+		t.Log("NOT TESTED: WAITAOF needs a valkey-server 8 in PATH, and there is none")
+		return
+	}
+	s, _ := level(t, srv.Addr(), "auto")
+	p := &pump{s: s}
+	p.until(t, 3)
+	srv.Do("CONFIG SET appendonly no")
+	marks := live(3)
+	if err := s.Sync(t.Context(), &marks); err == nil {
+		t.Fatal("sync without a log succeeded")
+	}
+	p.until(t, 6)
+	if got := s.level.durability(); got != uplink.Memory || p.failures != 1 {
+		t.Errorf("level %v after %d failures, want memory after 1", got, p.failures)
+	}
+}
+
 func TestLogConfirms(t *testing.T) {
 	srv := redistest.StartValkey(t, "--appendonly", "yes", "--appendfsync", "everysec")
 	if srv == nil {

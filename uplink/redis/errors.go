@@ -137,3 +137,7 @@ var errClosed = errors.New("redis: not connected")
 
 // errNotYet: the server did not confirm in time.
 var errNotYet = errors.New("redis: not durable yet")
+
+// errWeaker: what confirmed frames so far is gone; the next open finds out what
+// still does.
+var errWeaker = errors.New("redis: the replica or log that confirmed frames is gone; connecting anew to see what is left")

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -28,6 +29,10 @@ type Sink struct {
 
 	appender redis.UniversalClient // owned by the goroutine of Open and Append
 	commands commands
+
+	weaker      atomic.Bool   // Sync found that the level does not hold any more
+	alone       time.Time     // since when no replica follows; owned by the goroutine of Sync
+	replicaGone time.Duration // a constant but for tests
 
 	mu     sync.Mutex            // guards what Open hands to Sync
 	syncer redis.UniversalClient // Sync's connection
@@ -62,7 +67,7 @@ func New(o Options) (*Sink, error) {
 	if len(o.Server.Addrs) == 0 || o.Device == "" || o.Stream == "" {
 		return nil, errors.New("redis: options lack the server's address, the device or the stream")
 	}
-	s := &Sink{o: o, script: redis.NewScript(appendScript)}
+	s := &Sink{o: o, script: redis.NewScript(appendScript), replicaGone: replicaGone}
 	shard := Shard(o.Device, o.Shards)
 	s.keys.state = StateKey(o.Stream, shard)
 	for i := range frame.Lanes {
@@ -98,6 +103,7 @@ func (s *Sink) Open(ctx context.Context, fence uint64, marks *[frame.Lanes]uplin
 		}
 		marks[i] = m
 	}
+	s.weaker.Store(false)
 	level := s.detect(ctx, s.appender)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,6 +138,9 @@ func (s *Sink) open(ctx context.Context, c evaler, lane frame.Lane, fence uint64
 
 // Append implements uplink.Sink.
 func (s *Sink) Append(ctx context.Context, b *uplink.Batch) error {
+	if s.weaker.Load() {
+		return errWeaker
+	}
 	cmd := s.commands.fill(b)
 	if err := s.appender.Process(ctx, cmd); err != nil {
 		if isNoScript(err) {

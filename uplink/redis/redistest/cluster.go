@@ -80,7 +80,8 @@ func (c *Cluster) MoveKey(key string, from, to int) {
 	c.Nodes[from].Do(fmt.Sprintf("MIGRATE 127.0.0.1 %d %s 0 5000", c.Nodes[to].port, key))
 }
 
-// EndMove gives the slot to its new owner.
+// EndMove gives the slot to its new owner and waits until every node knows the
+// owner's new epoch: what an elder message still claims counts for nothing then.
 func (c *Cluster) EndMove(slot, to int) {
 	id := c.id(to)
 	c.Nodes[to].Do(fmt.Sprintf("CLUSTER SETSLOT %d NODE %s", slot, id))
@@ -89,6 +90,21 @@ func (c *Cluster) EndMove(slot, to int) {
 			s.Do(fmt.Sprintf("CLUSTER SETSLOT %d NODE %s", slot, id))
 		}
 	}
+	want := epoch(c.Nodes[to].Do("CLUSTER NODES"), id)
+	for _, s := range c.Nodes {
+		s.Await("CLUSTER NODES", func(reply string) bool { return epoch(reply, id) == want })
+	}
+}
+
+// epoch finds a node's configuration epoch in a reply to CLUSTER NODES, which
+// gives it in the seventh column.
+func epoch(reply, id string) string {
+	for line := range strings.Lines(reply) {
+		if f := strings.Fields(line); len(f) > 6 && f[0] == id {
+			return f[6]
+		}
+	}
+	return ""
 }
 
 func (c *Cluster) id(node int) string {
