@@ -117,7 +117,7 @@ func (k *keeper) step(now time.Time) time.Time {
 	k.declareCut(now)
 	k.declare()
 	k.relieve()
-	k.persist()
+	k.persist(false)
 	k.commit()
 	k.dispatch(now)
 	k.sync(now)
@@ -242,6 +242,13 @@ func (k *keeper) relieve() {
 
 // spool puts a frame into the store under a number of lane backfill.
 func (k *keeper) spool(f *frame.Frame) {
+	k.cutFirst()
+	k.persist(true) // where the store ends, everything older is in it
+	k.put(f)
+}
+
+// put is spool without regard to what is older.
+func (k *keeper) put(f *frame.Frame) {
 	l := &k.lanes[frame.Backfill]
 	last := l.last
 	l.number(f, k.epoch)
@@ -324,8 +331,8 @@ func (k *keeper) declare() {
 const gapBytes = 256
 
 // persist copies frames that wait in memory into the store before a power cut
-// could cost more than MaxLoss.
-func (k *keeper) persist() {
+// could cost more than MaxLoss; all takes the younger ones, too.
+func (k *keeper) persist(all bool) {
 	if k.o.Store == nil || len(k.hold) > 0 {
 		return
 	}
@@ -336,9 +343,10 @@ func (k *keeper) persist() {
 			from = max(from, l.sent)
 		}
 		for j := from; j < len(l.q); j++ {
-			if !k.stopping && k.age(l.q[j]) < k.o.MaxLoss/2 {
+			if !all && k.age(l.q[j]) < k.o.MaxLoss/2 {
 				break
 			}
+			k.cutFirst()
 			if err := k.o.Store.Put(l.q[j]); err != nil {
 				if !errors.Is(err, ErrPending) {
 					k.storeFailed(err)
@@ -365,7 +373,7 @@ func (k *keeper) finish(now, giveUp time.Time) bool {
 	k.readmit()
 	k.declareCut(now)
 	k.declare()
-	k.persist()
+	k.persist(true)
 	if k.committer.busy {
 		return false
 	}

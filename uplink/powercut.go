@@ -31,12 +31,25 @@ func (k *keeper) declareCut(now time.Time) {
 	if cut == nil || !k.everOpened && !k.stopping && now.Sub(k.started) < k.o.MaxLoss {
 		return
 	}
+	k.submitCut(k.admit)
+}
+
+// cutFirst stores the gap record before anything newer is stored. Where the
+// store ends is where the next start lets its own gap begin: were this run to
+// be cut short, too, the loss before it would be forgotten.
+func (k *keeper) cutFirst() {
+	if k.o.PowerCut != nil {
+		k.submitCut(k.put)
+	}
+}
+
+func (k *keeper) submitCut(submit func(*frame.Frame)) {
 	f := k.o.Pool.Get(gapBytes)
 	if f == nil {
 		return
 	}
+	info := *k.o.PowerCut
 	k.o.PowerCut = nil
-	info := *cut
 	if k.everOpened {
 		k.narrow(&info)
 	}
@@ -45,7 +58,7 @@ func (k *keeper) declareCut(now time.Time) {
 		return
 	}
 	f.Boot, f.Dating = k.o.Boot, k.o.Dating()
-	k.admit(f)
+	submit(f)
 }
 
 // narrow lets the gap begin where the streams end, less what can be lost

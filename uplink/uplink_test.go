@@ -38,6 +38,7 @@ type rig struct {
 	dir    string
 	addr   string
 	tweak  func(*uplink.Options, *store.Options)
+	put    func(*frame.Frame) // told of each frame that goes to the store; may be nil
 	pool   *frame.Pool
 	store  *store.Store
 	sink   *redis.Sink
@@ -86,7 +87,7 @@ func (r *rig) start() {
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		r.store, o.Store, o.Epoch = s, pending{s}, report.Epoch
+		r.store, o.Store, o.Epoch = s, pending{s, r.put}, report.Epoch
 		if o.Carried, err = s.Samples(); err != nil {
 			r.t.Fatal(err)
 		}
@@ -108,9 +109,15 @@ func (r *rig) start() {
 }
 
 // pending maps the store's error as the agent does.
-type pending struct{ *store.Store }
+type pending struct {
+	*store.Store
+	put func(*frame.Frame)
+}
 
 func (p pending) Put(f *frame.Frame) error {
+	if p.put != nil {
+		p.put(f)
+	}
 	err := p.Store.Put(f)
 	if errors.Is(err, store.ErrPendingFull) {
 		return uplink.ErrPending
