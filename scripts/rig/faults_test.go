@@ -141,6 +141,7 @@ func (w *world) awaitDrained(t *testing.T) {
 // powerCutWhileLive: the power goes while all is well. The next boot has no
 // date, so the record of what is missing cannot say since when.
 func (w *world) powerCutWhileLive(t *testing.T) {
+	w.checkLog(t)
 	w.cut(t)
 	said := w.counter.pause()
 	w.boot(t, "TELEMETRY_UPLINK_ENCODING=compact")
@@ -159,6 +160,7 @@ func (w *world) powerCutInOutage(t *testing.T) {
 	w.setDate(t)
 	w.link(t, false)
 	wait(t, 10*time.Second)
+	w.checkLog(t)
 	w.cut(t)
 	said := w.counter.pause()
 	w.boot(t, fmt.Sprintf("rig.date=%d", time.Now().Add(clockLate).Unix()))
@@ -227,7 +229,7 @@ func (w *world) powerCutGap(t *testing.T, epoch uint64) *arrival {
 func (w *world) orderedEnd(t *testing.T) {
 	said := w.counter.pause()
 	w.awaitCounter(t, said)
-	t.Log(w.run(t, "grep -E 'VmHWM|VmRSS|RssAnon' /proc/"+strings.TrimSpace(w.pid)+"/status"))
+	w.checkMemory(t)
 	w.run(t, "kill "+strings.TrimSpace(w.pid))
 	await(t, 20*time.Second, "the agent's end", func() bool {
 		_, status := w.try(t, 30*time.Second, "pidof telhub")
@@ -235,5 +237,20 @@ func (w *world) orderedEnd(t *testing.T) {
 	})
 	w.read(t)
 	w.checkCounter(t, 3, said)
+	w.checkLog(t)
 	t.Log(w.run(t, "grep -v watch_out /var/log/rig-start.log | tail -n 5; telhub spool status; df /var/lib/telhub"))
+}
+
+// checkMemory holds the agent to 16 MB on a kernel that gives out huge pages.
+func (w *world) checkMemory(t *testing.T) {
+	t.Helper()
+	var peak, anonymous int
+	out := w.run(t, "grep -E 'VmHWM|RssAnon' /proc/"+strings.TrimSpace(w.pid)+"/status")
+	if _, err := fmt.Sscanf(out, "VmHWM: %d kB\nRssAnon: %d kB", &peak, &anonymous); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	t.Logf("memory: at most %d kB resident, %d kB of it anonymous now", peak, anonymous)
+	if peak > 16<<10 {
+		t.Errorf("%d kB resident, want at most 16 MB", peak)
+	}
 }

@@ -79,6 +79,14 @@ func (w *world) showLog(t *testing.T) {
 	}
 }
 
+// checkLog wants no error in what the agent said in this boot.
+func (w *world) checkLog(t *testing.T) {
+	t.Helper()
+	if out, status := w.try(t, 30*time.Second, `grep '"level":"error"' /var/log/rig-start.log`); status != 1 {
+		t.Errorf("the agent's log has errors:\n%s", out)
+	}
+}
+
 // boot switches the board on and waits for its first live samples.
 func (w *world) boot(t *testing.T, words ...string) {
 	t.Helper()
