@@ -79,7 +79,8 @@ func (w *world) outage(t *testing.T) {
 }
 
 // report tells when live samples and the backlog came after an outage, and
-// holds live to be first.
+// holds live not to wait for the backlog. A backlog that fits one batch can
+// be over before the first live frame is due.
 func (w *world) report(t *testing.T, from int, restored time.Time) {
 	t.Helper()
 	var live, back time.Time
@@ -98,8 +99,8 @@ func (w *world) report(t *testing.T, from int, restored time.Time) {
 	if samples == 0 {
 		t.Error("nothing came from the spool")
 	}
-	if live.IsZero() || live.After(back) {
-		t.Errorf("live at %v, after the backlog's end at %v", live, back)
+	if live.IsZero() || live.After(back.Add(flush+time.Second)) {
+		t.Errorf("live at %v, the backlog's end at %v", live, back)
 	}
 }
 
