@@ -45,7 +45,7 @@ func Load(path string, env []string) (*Config, error) {
 	}
 	data, err := readFile(path)
 	if err != nil {
-		p := Problem{Source: path, Line: 1, Msg: "cannot be read: " + reason(err), Cure: "check the path and its permissions"}
+		p := Problem{Source: path, Msg: "cannot be read: " + reason(err), Cure: "check the path and its permissions"}
 		if errors.Is(err, fs.ErrNotExist) {
 			p.Cure = "write one with: telhub init > " + path
 		}
