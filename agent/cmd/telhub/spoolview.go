@@ -70,7 +70,7 @@ func viewSegment(s *store.SegmentInfo) segment {
 	for lane, r := range s.Lanes {
 		if r.Frames > 0 {
 			v.Lanes = append(v.Lanes, laneRange{
-				Lane: frame.Lane(lane).String(), First: r.First.String(), Last: r.Last.String(), Frames: r.Frames, Samples: r.N,
+				Lane: frame.Lane(lane).String(), First: r.First.String(), Last: r.Last.String(), Frames: r.Frames, Samples: r.Samples,
 			})
 		}
 	}
