@@ -122,7 +122,7 @@ func (s *sender) do(ctx context.Context, j *job) {
 func (s *sender) countAccepted(marks *[frame.Lanes]Mark) (n uint64) {
 	f := &s.scratch[0]
 	for i := range marks {
-		after := frame.ID{}
+		after := s.o.Store.Released(frame.Lane(i))
 		for {
 			ok, err := s.o.Store.Next(frame.Lane(i), after, f)
 			if err != nil || !ok || marks[i].ID.Less(f.ID) {

@@ -76,6 +76,9 @@ type Store interface {
 	Last(lane frame.Lane) frame.ID
 	// Release forgets a lane's frames up to and including id.
 	Release(lane frame.Lane, upTo frame.ID)
+	// Released returns up to where a lane's frames were released; some of them
+	// may still be there.
+	Released(lane frame.Lane) frame.ID
 	// Reassign renames the current epoch, on flash too.
 	Reassign(epoch uint64) error
 }

@@ -385,7 +385,7 @@ func TestARestartDeliversWhatWasStoredFirst(t *testing.T) {
 	srv.Start()
 	r.feed(50)
 	r.wait("the backlog", func(s uplink.Status) bool {
-		return s.Connected && s.Memory == 0 && s.Stored == 0 && s.Held == 0
+		return s.Connected && s.Memory == 0 && s.Stored == 0 && s.Held == 0 && s.Counters.Received == 100*perFrame
 	})
 	r.shutdown()
 	r.complete()

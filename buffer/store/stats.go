@@ -69,6 +69,13 @@ func (s *Store) laneLocked(lane frame.Lane, st *LaneStats) {
 	}
 }
 
+// Released returns the last frame of a lane that was released.
+func (s *Store) Released(lane frame.Lane) frame.ID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.st.Released[lane]
+}
+
 // Samples counts the samples that are committed and not released. It reads the
 // segments that are released in part.
 func (s *Store) Samples() (n uint64, err error) {
