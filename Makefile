@@ -51,6 +51,10 @@ test-hil: ## run the agent on an emulated Raspberry Pi: faults, outage, power cu
 	GOOS=linux GOARCH=arm64 $(BUILD) -o dist/telhub-linux-arm64 ./agent/cmd/telhub
 	scripts/test-hil.sh dist/telhub-linux-arm64 -v
 
+.PHONY: test-outage
+test-outage: ## end-to-end tests at full length: outages, lost replies, power cuts; 10 minutes
+	TELHUB_E2E_FULL=1 $(GO) test -count=1 -timeout 40m -v ./agent/e2e
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (60s) each
 	scripts/fuzz.sh $(FUZZTIME)

@@ -134,7 +134,11 @@ func (a *audit) excused(f *feeder, sent []int64, first, last int, cuts []cut) (a
 				before = max(before, at)
 			}
 		}
-		return age, a.covered(before, sent[last], c)
+		late := int64(rounding)
+		if sent[last] > c.at-slack.Milliseconds()/10 {
+			late = slack.Milliseconds() // nothing was read any more: the reader may have been held up
+		}
+		return age, a.covered(before, sent[last], late, c)
 	}
 	return 0, false
 }
@@ -142,14 +146,14 @@ func (a *audit) excused(f *feeder, sent []int64, first, last int, cuts []cut) (a
 // rounding is what the milliseconds of stamps and of their dates may differ by, ms.
 const rounding = 5
 
-// covered reports whether gap records of power cuts span from before to after
-// without a hole.
-func (a *audit) covered(before, after int64, c cut) bool {
+// covered reports whether gap records of power cuts span from before, or a
+// little later, to after without a hole.
+func (a *audit) covered(before, after, late int64, c cut) bool {
 	until := before
 	for again := true; again && until < after; {
 		again = false
 		for _, g := range a.gaps {
-			if g.Cause == "power_cut" && g.T0 != nil && *g.T0 <= until+rounding && g.T1 > until {
+			if g.Cause == "power_cut" && g.T0 != nil && *g.T0 <= until+late && g.T1 > until {
 				until, again = g.T1, true
 			}
 		}
