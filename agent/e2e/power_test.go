@@ -60,7 +60,7 @@ func TestPowerCutsLoseNoMoreThanTheyMay(t *testing.T) {
 	}
 	n.summaries()
 	slices.Sort(starts)
-	t.Logf("%d kills: %d of %d lines lost, all declared, the oldest %s before its kill; starts took %s to %s, median %s; %d gap records",
+	t.Logf("%d kills: %d of %d lines missing, the oldest sent %s before its kill; starts took %s to %s, median %s; %d gap records",
 		len(cuts), lines, len(feeders[0].lines())+len(feeders[1].lines()), worst, starts[0], starts[len(starts)-1], starts[len(starts)/2], len(a.gaps))
 	if total := len(feeders[0].lines()) + len(feeders[1].lines()); total < 200*len(cuts) {
 		t.Errorf("only %d lines were sent between %d kills: the load is too small", total, len(cuts))
