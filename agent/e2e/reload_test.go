@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/telhub/telhub/agent/httpapi"
 	"github.com/telhub/telhub/uplink/redis/redistest"
 )
 
@@ -72,12 +74,14 @@ func TestReloadLosesNothing(t *testing.T) {
 	}
 }
 
-// untilEpoch waits for a later run of the same process.
+// untilEpoch waits for a later run of the same process. Between two runs
+// nobody answers.
 func (n *node) untilEpoch(want uint64) {
 	n.t.Helper()
 	eventually(n.t, fmt.Sprintf("epoch %d", want), func() bool {
-		code, _ := n.get("/health/live")
-		return code == 200 && n.status().Epoch >= want
+		_, body := n.get("/api/status")
+		var s httpapi.Status
+		return json.Unmarshal(body, &s) == nil && s.Epoch >= want
 	})
 }
 
