@@ -5,8 +5,9 @@ import "time"
 // committer makes pending frames of the store durable: one goroutine, so that
 // a slow disk never holds up the keeper.
 type committer struct {
-	busy    bool // keeper's
-	failed  int  // commits that failed in a row, keeper's
+	busy    bool  // keeper's
+	failed  int   // commits that failed in a row, keeper's
+	notYet  int64 // no commit before, ms of CLOCK_BOOTTIME, keeper's
 	jobs    chan struct{}
 	results chan struct{}
 	err     error // of the last commit; the keeper's while not busy
@@ -27,10 +28,18 @@ func (c *committer) run() {
 	}
 }
 
+const (
+	// commitRetry is how long a store that failed is left alone: a dying card
+	// must not be written to as fast as it can refuse.
+	commitRetry = time.Second
+	// lastTries is how many commits in a row may fail when the run ends.
+	lastTries = 3
+)
+
 // commit starts a commit when the oldest frame that is not on flash would
 // otherwise grow older than MaxLoss.
 func (k *keeper) commit() {
-	if k.committer.busy {
+	if k.committer.busy || k.nowMilli() < k.committer.notYet {
 		return
 	}
 	if !k.dirty {
@@ -60,15 +69,14 @@ func (k *keeper) committed() {
 		if c.failed > 0 || k.storeErr != nil {
 			k.o.Event(Event{Kind: EventStoreRecovered})
 		}
-		c.failed, k.storeErr = 0, nil
+		c.failed, c.notYet, k.storeErr = 0, 0, nil
 		k.nextDrain = time.Time{}
 		return
 	}
 	c.failed++
+	c.notYet = k.nowMilli() + commitRetry.Milliseconds()
 	k.storeFailed(c.err)
-	if !k.stopping || c.failed < 3 {
-		k.soil(k.nowMilli()) // again after the next interval
-	}
+	k.soil(k.nowMilli())
 }
 
 // storeFailed notes a fault of the store and tells it once.

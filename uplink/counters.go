@@ -41,29 +41,39 @@ func (c *Counters) LostTotal() (n uint64) {
 // gap record can be made of them. One record is enough however many they are.
 type losses struct {
 	cause  frame.Cause
-	n      int64
+	n      int64 // -1 unknown
 	t0, t1 int64
+	open   bool // nothing is known of the beginning
 }
 
 func (l *losses) empty() bool { return l.cause == "" }
 
+// add notes a frame of samples, or what a gap record declares that is lost itself.
 func (l *losses) add(f *frame.Frame, cause frame.Cause) {
+	n, open := int64(f.N), false
+	if f.Kind == frame.Gap {
+		g, err := frame.ParseGapInfo(f.Payload)
+		if err != nil {
+			g = frame.GapInfo{Cause: cause, N: -1}
+		}
+		cause, n, open = g.Cause, g.N, !g.T0Known
+	}
 	if l.empty() {
 		*l = losses{cause: cause, t0: f.T0, t1: f.T1}
 	}
-	if l.n >= 0 {
-		l.n += int64(f.N)
+	if l.n += n; n < 0 || l.n < n {
+		l.n = -1 // one of the two is unknown
 	}
-	l.t0, l.t1 = min(l.t0, f.T0), max(l.t1, f.T1)
+	l.t0, l.t1, l.open = min(l.t0, f.T0), max(l.t1, f.T1), l.open || open
 }
 
 // unknown notes a loss of which neither number nor beginning is known.
 func (l *losses) unknown(now int64, cause frame.Cause) {
-	*l = losses{cause: cause, n: -1, t0: now, t1: now}
+	*l = losses{cause: cause, n: -1, t0: now, t1: now, open: true}
 }
 
 func (l *losses) info() frame.GapInfo {
-	return frame.GapInfo{Cause: l.cause, N: l.n, T0: l.t0, T1: l.t1, T0Known: l.n >= 0}
+	return frame.GapInfo{Cause: l.cause, N: l.n, T0: l.t0, T1: l.t1, T0Known: !l.open}
 }
 
 // noteGap counts the loss that a submitted gap frame declares.

@@ -101,6 +101,7 @@ func (k *keeper) loop(ctx context.Context) {
 		case <-done:
 			done = nil
 			k.stopping, giveUp = true, time.Now().Add(stopSend)
+			k.committer.failed = min(k.committer.failed, lastTries-1) // once more
 		}
 		now := time.Now()
 		if k.stopping && k.finish(now, giveUp) {
@@ -202,12 +203,15 @@ func (k *keeper) admit(f *frame.Frame) {
 		k.admitMemory(l, f)
 		return
 	}
-	if k.goesLive() && l.room() && len(k.hold) == 0 {
+	switch {
+	case len(k.hold) > 0:
+		k.hold = append(k.hold, f) // behind those that wait
+	case k.goesLive() && l.room():
 		l.number(f, k.epoch)
 		l.push(f)
-		return
+	default:
+		k.spool(f)
 	}
-	k.spool(f)
 }
 
 // lowWater is how many free frames memory keeps for sampling when there is no
@@ -242,8 +246,13 @@ func (k *keeper) relieve() {
 
 // spool puts a frame into the store under a number of lane backfill.
 func (k *keeper) spool(f *frame.Frame) {
-	k.cutFirst()
-	k.persist(true) // where the store ends, everything older is in it
+	if len(k.hold) == 0 {
+		if k.cutFirst(); len(k.hold) > 0 {
+			k.hold = append(k.hold, f) // behind the gap record
+			return
+		}
+		k.persist(true) // where the store ends, everything older is in it
+	}
 	k.put(f)
 }
 
@@ -261,12 +270,11 @@ func (k *keeper) put(f *frame.Frame) {
 	case errors.Is(err, ErrPending):
 		l.last = last
 		k.hold = append(k.hold, f)
-		k.dirtySince = min(k.dirtySince, 0) // commit now
 	default:
 		l.last = last
 		k.storeFailed(err)
 		k.loss.add(f, frame.StoreFull)
-		k.count.lose(frame.StoreFull, uint64(f.N))
+		k.count.lose(frame.StoreFull, samples(f)) // what a gap record declares is counted already
 		f.Free()
 	}
 }
@@ -289,8 +297,8 @@ func (k *keeper) soil(t0 int64) {
 
 // readmit tries the frames that waited for the store's memory again.
 func (k *keeper) readmit() {
-	if len(k.hold) == 0 || k.committer.busy {
-		return
+	if k.committer.failed > 0 {
+		k.divert()
 	}
 	n := len(k.hold)
 	for i := range n {
@@ -303,6 +311,18 @@ func (k *keeper) readmit() {
 		}
 	}
 	k.hold = k.hold[:0]
+}
+
+// divert lets the frames that wait for a store that does not work go out live:
+// it alone could take them, and they are the memory that sampling needs.
+func (k *keeper) divert() {
+	l, n := &k.lanes[frame.Live], 0
+	for n < len(k.hold) && k.phase == connected && l.room() && l.waiting() < cap(l.q)/2 {
+		l.number(k.hold[n], k.epoch)
+		l.push(k.hold[n])
+		n++
+	}
+	k.hold = append(k.hold[:0], k.hold[n:]...)
 }
 
 // declare turns noted losses into a gap frame that goes the way of all frames.
@@ -350,6 +370,7 @@ func (k *keeper) persist(all bool) {
 			if err := k.o.Store.Put(l.q[j]); err != nil {
 				if !errors.Is(err, ErrPending) {
 					k.storeFailed(err)
+					return // a commit would not help
 				}
 				k.soil(l.q[j].T0)
 				return
@@ -377,7 +398,7 @@ func (k *keeper) finish(now, giveUp time.Time) bool {
 	if k.committer.busy {
 		return false
 	}
-	if k.dirty && now.Before(giveUp.Add(10*stopSend)) {
+	if k.dirty && k.committer.failed < lastTries && now.Before(giveUp.Add(10*stopSend)) {
 		k.startCommit()
 		return false
 	}
