@@ -180,6 +180,9 @@ func (k *keeper) tallyBatch(l *lane, mark frame.ID) {
 func (k *keeper) drained(l *lane, j *job, now time.Time) {
 	if j.last != (frame.ID{}) {
 		l.accepted = j.last
+		if !j.last.Less(l.hole.to) {
+			l.hole = gap{} // the store still held it, or has declared it
+		}
 		if l.tallied.Less(j.last) {
 			for i, n := range j.lost {
 				k.count.Lost[i] += n
@@ -249,6 +252,9 @@ func (k *keeper) opened(j *job) {
 // between it and what is still held.
 func (k *keeper) reposition(l *lane, mark frame.ID) {
 	missing := l.position(mark)
+	if k.o.Store != nil && l.lane != frame.Backfill && mark.Epoch < k.epoch {
+		k.older[l.lane] = true // what Redis had of earlier runs and lost goes again
+	}
 	k.tallyQueue(l)
 	if k.unsure && k.sender.batch.Lane == l.lane {
 		k.tallyBatch(l, mark)
