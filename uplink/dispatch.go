@@ -54,7 +54,7 @@ func (k *keeper) planSend(j *job, now time.Time) {
 		switch {
 		case k.older[i]: // frames of earlier runs come before this run's
 			j.op, j.before = opDrain, k.epoch
-		case !l.hole.empty():
+		case l.holeFirst():
 			j.op, j.gap = opGap, l.hole
 		case l.waiting() > 0:
 			j.op = opSend
@@ -220,11 +220,11 @@ func (k *keeper) drainPause(j *job, now time.Time) time.Duration {
 func (k *keeper) opened(j *job) {
 	k.breaker.Success()
 	if !k.everOpened {
-		highest := uint64(0)
+		highest, used := uint64(0), !k.openTried
 		for _, m := range j.marks {
-			highest = max(highest, m.Fence)
+			highest, used = max(highest, m.Fence), used || m.ID.Epoch == k.epoch
 		}
-		if highest > k.epoch || highest == k.epoch && !k.openTried {
+		if highest > k.epoch || highest == k.epoch && used {
 			k.renumber(highest + 1)
 			return
 		}

@@ -16,7 +16,7 @@ type lane struct {
 	inflight int
 	stored   int // q[:stored] also lie in the store, against a power cut
 
-	hole gap // frames before q[sent] that were given up, still to be declared
+	hole gap // frames that were given up, still to be declared; after a rewind q[sent:] may begin before it
 
 	last     frame.ID // last number given out
 	accepted frame.ID // Redis' mark as far as known
@@ -36,13 +36,16 @@ type gap struct {
 
 func (g *gap) empty() bool { return g.to == frame.ID{} }
 
-// extend adds a lost frame that follows the gap.
+// extend adds a lost frame.
 func (g *gap) extend(f *frame.Frame, cause frame.Cause) {
 	if g.empty() {
 		*g = gap{from: f.Prev, to: f.ID, n: int64(f.N), t0: f.T0, t1: f.T1, cause: cause}
 		return
 	}
-	g.to, g.t1 = f.ID, max(g.t1, f.T1)
+	if g.to.Less(f.ID) {
+		g.to = f.ID
+	}
+	g.t0, g.t1 = min(g.t0, f.T0), max(g.t1, f.T1)
 	if g.n >= 0 {
 		g.n += int64(f.N)
 	}
@@ -81,6 +84,9 @@ func (l *lane) take(dst []*frame.Frame, maxBytes int) int {
 	n, bytes := 0, 0
 	for n < len(dst) && l.sent+n < len(l.q) {
 		f := l.q[l.sent+n]
+		if !l.hole.empty() && l.hole.to.Less(f.ID) {
+			break // the hole is declared first
+		}
 		if bytes += len(f.Payload); n > 0 && bytes > maxBytes {
 			break
 		}
@@ -89,6 +95,13 @@ func (l *lane) take(dst []*frame.Frame, maxBytes int) int {
 	}
 	l.inflight = n
 	return n
+}
+
+// holeFirst reports whether the hole goes next: there is one, and all that is
+// to be sent comes behind it.
+func (l *lane) holeFirst() bool {
+	f := l.head()
+	return !l.hole.empty() && (f == nil || l.hole.to.Less(f.ID))
 }
 
 // acknowledge notes that Redis took the batch in flight.
@@ -115,8 +128,11 @@ func (l *lane) position(mark frame.ID) (missing gap) {
 		missing = gap{from: mark, to: l.durable, n: -1, cause: frame.ServerRewind}
 	}
 	l.accepted, l.opened = mark, true
-	if !mark.Less(l.hole.to) {
+	switch {
+	case !mark.Less(l.hole.to):
 		l.hole = gap{} // the given-up frames had arrived after all
+	case l.hole.from.Less(mark):
+		l.hole.from, l.hole.n = mark, -1 // some of them had
 	}
 	return missing
 }

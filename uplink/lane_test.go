@@ -131,3 +131,36 @@ func TestLaneRenumbers(t *testing.T) {
 		t.Errorf("renumbered to %v, %v after %v, last %v", l.q[0].ID, l.q[1].ID, l.q[1].Prev, l.last)
 	}
 }
+
+func TestFramesBeforeAHoleGoBeforeIt(t *testing.T) {
+	l := newTestLane(testPool(), 6)
+	l.opened = true
+	var batch [MaxBatch]*frame.Frame
+	l.take(batch[:2], 1<<20)
+	l.acknowledge() // 1 and 2
+	for range 2 {
+		l.giveUp(frame.StoreOff) // 3 and 4
+	}
+	l.position(id(7, 1)) // the server lost 2
+	if l.holeFirst() {
+		t.Error("the hole 3 to 4 goes before frame 2, which the server would then skip")
+	}
+	if n := l.take(batch[:], 1<<20); n != 1 || batch[0].ID != id(7, 2) {
+		t.Fatalf("%d frames go before the hole, want 7/2 alone", n)
+	}
+	l.acknowledge()
+	if !l.holeFirst() {
+		t.Error("the hole does not go before frame 5")
+	}
+}
+
+func TestAHoleThatArrivedInPartHasNoNumber(t *testing.T) {
+	l := newTestLane(testPool(), 6)
+	for range 4 {
+		l.giveUp(frame.StoreOff)
+	}
+	l.position(id(7, 2)) // an append whose answer was lost
+	if l.hole.from != id(7, 2) || l.hole.to != id(7, 4) || l.hole.n != -1 {
+		t.Errorf("hole %+v, want 7/2 to 7/4 without a number", l.hole)
+	}
+}
