@@ -15,6 +15,8 @@
 // old: Submit → keeper numbers it in lane backfill → Store.Put → commit; later
 // the sender reads it back with Store.Next and appends it.
 //
+// What goes to the store, and what waits for it, stands in spool.go.
+//
 // Lane queues (lane.go) and the circuit breaker (breaker.go) are pure state
 // machines that take the time as an argument.
 //

@@ -2,7 +2,6 @@ package uplink
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/telhub/telhub/uplink/frame"
@@ -244,87 +243,6 @@ func (k *keeper) relieve() {
 	}
 }
 
-// spool puts a frame into the store under a number of lane backfill.
-func (k *keeper) spool(f *frame.Frame) {
-	if len(k.hold) == 0 {
-		if k.cutFirst(); len(k.hold) > 0 {
-			k.hold = append(k.hold, f) // behind the gap record
-			return
-		}
-		k.persist(true) // where the store ends, everything older is in it
-	}
-	k.put(f)
-}
-
-// put is spool without regard to what is older.
-func (k *keeper) put(f *frame.Frame) {
-	l := &k.lanes[frame.Backfill]
-	last := l.last
-	l.number(f, k.epoch)
-	err := k.o.Store.Put(f)
-	switch {
-	case err == nil:
-		k.keep(f)
-		k.soil(f.T0)
-		f.Free()
-	case errors.Is(err, ErrPending):
-		l.last = last
-		k.hold = append(k.hold, f)
-	default:
-		l.last = last
-		k.storeFailed(err)
-		k.loss.add(f, frame.StoreFull)
-		k.count.lose(frame.StoreFull, samples(f)) // what a gap record declares is counted already
-		f.Free()
-	}
-}
-
-// keep counts a frame that went to the store instead of live.
-func (k *keeper) keep(f *frame.Frame) {
-	if f.Kind == frame.Data {
-		k.count.Spooled += uint64(f.N)
-		k.stored += int64(f.N)
-	}
-}
-
-// soil notes that the store holds a frame stamped at t0 that is not committed.
-func (k *keeper) soil(t0 int64) {
-	if !k.dirty || t0 < k.dirtySince {
-		k.dirtySince = t0
-	}
-	k.dirty = true
-}
-
-// readmit tries the frames that waited for the store's memory again.
-func (k *keeper) readmit() {
-	if k.committer.failed > 0 {
-		k.divert()
-	}
-	n := len(k.hold)
-	for i := range n {
-		f := k.hold[i]
-		before := len(k.hold)
-		k.spool(f)
-		if len(k.hold) > before { // still full: keep the order
-			k.hold = append(k.hold[:0], k.hold[i:n]...)
-			return
-		}
-	}
-	k.hold = k.hold[:0]
-}
-
-// divert lets the frames that wait for a store that does not work go out live:
-// it alone could take them, and they are the memory that sampling needs.
-func (k *keeper) divert() {
-	l, n := &k.lanes[frame.Live], 0
-	for n < len(k.hold) && k.phase == connected && l.room() && l.waiting() < cap(l.q)/2 {
-		l.number(k.hold[n], k.epoch)
-		l.push(k.hold[n])
-		n++
-	}
-	k.hold = append(k.hold[:0], k.hold[n:]...)
-}
-
 // declare turns noted losses into a gap frame that goes the way of all frames.
 func (k *keeper) declare() {
 	if k.loss.empty() || len(k.hold) > 0 {
@@ -349,37 +267,6 @@ func (k *keeper) declare() {
 
 // gapBytes is more than any gap record takes that the keeper makes.
 const gapBytes = 256
-
-// persist copies frames that wait in memory into the store before a power cut
-// could cost more than MaxLoss; all takes the younger ones, too.
-func (k *keeper) persist(all bool) {
-	if k.o.Store == nil || len(k.hold) > 0 {
-		return
-	}
-	for i := range k.lanes {
-		l := &k.lanes[i]
-		from := l.stored
-		if k.phase == connected && !k.stopping {
-			from = max(from, l.sent)
-		}
-		for j := from; j < len(l.q); j++ {
-			if !all && k.age(l.q[j]) < k.o.MaxLoss/2 {
-				break
-			}
-			k.cutFirst()
-			if err := k.o.Store.Put(l.q[j]); err != nil {
-				if !errors.Is(err, ErrPending) {
-					k.storeFailed(err)
-					return // a commit would not help
-				}
-				k.soil(l.q[j].T0)
-				return
-			}
-			l.stored = j + 1
-			k.soil(l.q[j].T0)
-		}
-	}
-}
 
 // finish ends the run: it reports whether everything is safe or given up.
 func (k *keeper) finish(now, giveUp time.Time) bool {
