@@ -62,11 +62,19 @@ func listDir(dir string) (l listing, err error) {
 		case strings.Contains(name, badMark):
 			size, _ := diskSize(filepath.Join(dir, name))
 			l.bad += size
-		case strings.HasSuffix(name, tmpSuffix):
+		case isTmp(name):
 			l.tmps = append(l.tmps, filepath.Join(dir, name))
 		}
 	}
 	return l, nil
+}
+
+// isTmp reports whether a file is one that was being made here. Others of that
+// suffix stay: the directory may have been somebody's before.
+func isTmp(name string) bool {
+	made, found := strings.CutSuffix(name, tmpSuffix)
+	_, seg := segNumber(made)
+	return found && (seg || made == metaName)
 }
 
 func segName(no uint64) string { return fmt.Sprintf("%08x%s", no, segSuffix) }

@@ -5,7 +5,7 @@
 //	<dir>/lock            flock: one process owns the directory
 //	<dir>/meta.db         epoch, clean mark, drop notes, see state
 //	<dir>/0000002a.seg    a segment; the highest number is written to
-//	<dir>/*.tmp           being made; removed at Open
+//	<dir>/*.seg.tmp       being made, as is meta.db.tmp; removed at Open
 //	<dir>/*.bad-<time>    damaged, set aside after salvage; never deleted
 //
 // A segment that is acknowledged whole is unlinked: nothing is ever deleted by

@@ -122,6 +122,23 @@ func TestSecondProcessIsTold(t *testing.T) {
 	}
 }
 
+func TestForeignFilesStay(t *testing.T) {
+	o := testOptions(t.TempDir())
+	for name, ours := range map[string]bool{"letter.tmp": false, "meta.db.tmp": true, "0000002a.seg.tmp": true, "1.seg.tmp": false} {
+		path := filepath.Join(o.Dir, name)
+		if err := os.WriteFile(path, []byte("text"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, _ := mustOpen(t, o)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(path); (err != nil) != ours {
+			t.Errorf("%s after Open: %v", name, err)
+		}
+	}
+}
+
 func TestOptionsAreChecked(t *testing.T) {
 	_, _, err := Open(Options{MaxBytes: 5, SegmentBytes: -1, PendingBytes: 3, Drop: 7})
 	if err == nil {
