@@ -54,6 +54,7 @@ type Agent struct {
 	storeErr error
 	carried  uint64      // samples that the store held at the start
 	ended    atomic.Bool // Run has shut down
+	unsafe   bool        // Run ended with losses that nothing declares yet
 	sink     *redis.Sink // nil when Options.Sink is used
 	uplink   *uplink.Uplink
 	pipeline *pipeline.Pipeline
@@ -187,7 +188,7 @@ func (a *Agent) listen() (err error) {
 //  1. stop sampling: the buses' owners finish their transaction
 //  2. empty the ring, seal the rest, let the workers finish
 //  3. send what can be sent, store what Redis does not hold safely, commit
-//  4. close the connection, the buses and the store
+//  4. close the connection, the store and the buses
 //  5. stop answering HTTP, last so that the end can be watched
 func (a *Agent) Run(ctx context.Context) error {
 	httpCtx, stopHTTP := context.WithCancel(context.WithoutCancel(ctx))
@@ -196,7 +197,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	if a.http != nil {
 		faces.Go(func() { a.serve(httpCtx) })
 	}
-	up.Go(func() { a.uplink.Run(upCtx) })
+	up.Go(func() { a.unsafe = !a.uplink.Run(upCtx) })
 	a.pipeline.Start()
 	a.logStart()
 
@@ -232,15 +233,26 @@ func (a *Agent) close() error {
 	if a.sink != nil {
 		add("connection", a.sink)
 	}
+	if a.store != nil { // before the buses: a driver that hangs must not leave it open
+		add("spool", spoolCloser{a})
+	}
 	if a.plan != nil {
 		for _, c := range a.plan.openers {
 			add("bus", c)
 		}
 	}
-	if a.store != nil {
-		add("spool", a.store)
-	}
 	return errors.Join(errs...)
+}
+
+// spoolCloser closes the store: as after a run in order, or, when samples were
+// lost that nothing declares yet, so that the next run declares them.
+type spoolCloser struct{ a *Agent }
+
+func (c spoolCloser) Close() error {
+	if c.a.unsafe {
+		return c.a.store.CloseUnclean()
+	}
+	return c.a.store.Close()
 }
 
 // Moving returns a count that grows while samples move, and whether they are

@@ -46,15 +46,16 @@ type keeper struct {
 	committer committer
 	syncer    syncer
 
-	unsure    bool // the sender's last batch came from the store and may have arrived
-	lastErr   error
-	silent    bool // the last failure was silence: nobody there, or no answer in time
-	nextProbe time.Time
-	nextDrain time.Time
-	gapErrors int // in a row
-	stopping  bool
-	started   time.Time
-	conflict  bool // another run has used this epoch: what the store holds of earlier ones may or may not have arrived
+	unsure     bool // the sender's last batch came from the store and may have arrived
+	lastErr    error
+	silent     bool // the last failure was silence: nobody there, or no answer in time
+	nextProbe  time.Time
+	nextDrain  time.Time
+	gapErrors  int // in a row
+	stopping   bool
+	undeclared bool // the run ended with losses that nothing declares yet
+	started    time.Time
+	conflict   bool // another run has used this epoch: what the store holds of earlier ones may or may not have arrived
 
 	count Counters
 }
@@ -66,6 +67,7 @@ func newKeeper(u *Uplink, b *Breaker) keeper {
 		k.lanes[i] = lane{lane: frame.Lane(i), q: make([]*frame.Frame, 0, o.Frames)}
 		if o.Store != nil {
 			k.lanes[i].last = o.Store.Last(frame.Lane(i))
+			k.lanes[i].known(o.Store.Released(frame.Lane(i)))
 			k.older[i] = frame.Lane(i) != frame.Backfill
 		}
 	}
@@ -271,7 +273,7 @@ const gapBytes = 256
 // finish ends the run: it reports whether everything is safe or given up.
 func (k *keeper) finish(now, giveUp time.Time) bool {
 	k.drainInput()
-	if k.phase == connected && now.Before(giveUp) && k.lanes[frame.Live].waiting()+k.lanes[frame.Live].inflight > 0 {
+	if k.phase == connected && now.Before(giveUp) && k.unsent() {
 		return false
 	}
 	if k.sender.busy && now.Before(giveUp.Add(stopSend)) {
@@ -289,5 +291,31 @@ func (k *keeper) finish(now, giveUp time.Time) bool {
 		k.startCommit()
 		return false
 	}
+	k.undeclared = k.owes()
 	return true
+}
+
+// unsent reports whether memory holds what Redis could still take.
+func (k *keeper) unsent() bool {
+	for i := range k.lanes {
+		if l := &k.lanes[i]; l.waiting()+l.inflight > 0 || !l.hole.empty() {
+			return true
+		}
+	}
+	return false
+}
+
+// owes reports whether the run ends with samples that are neither in Redis nor
+// on flash nor declared: the store was full or failed. The next run then has
+// to declare them, as after a power cut.
+func (k *keeper) owes() bool {
+	if !k.loss.empty() || len(k.hold) > 0 || k.dirty || k.committer.failed > 0 {
+		return true
+	}
+	for i := range k.lanes {
+		if l := &k.lanes[i]; !l.hole.empty() || l.stored < len(l.q) {
+			return true
+		}
+	}
+	return false
 }

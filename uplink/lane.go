@@ -51,6 +51,12 @@ func (g *gap) extend(f *frame.Frame, cause frame.Cause) {
 	}
 }
 
+// known takes over from an earlier run up to where Redis held frames durably:
+// a mark before that is a server that lost them, or another one.
+func (l *lane) known(durable frame.ID) {
+	l.durable, l.opened = durable, durable != frame.ID{}
+}
+
 // number gives f the lane's next number.
 func (l *lane) number(f *frame.Frame, epoch uint64) {
 	f.Lane, f.Prev = l.lane, l.last

@@ -40,7 +40,7 @@ type rig struct {
 	sink   *redis.Sink
 	up     *uplink.Uplink
 	stop   context.CancelFunc
-	done   chan struct{}
+	done   chan bool // says whether the run ended with everything safe
 	enc    *frame.Encoder
 	next   uint64 // next counter value
 	events chan uplink.Event
@@ -87,6 +87,9 @@ func (r *rig) start() {
 		if r.wrap != nil {
 			o.Store = r.wrap(o.Store)
 		}
+		if u := report.Unclean; u != nil && o.PowerCut == nil {
+			o.PowerCut = &frame.GapInfo{Cause: frame.PowerCut, N: -1, T0: u.LastT1, T0Known: true, T1: clock.Boottime() / 1e6}
+		}
 		if o.Carried, err = s.Samples(); err != nil {
 			r.t.Fatal(err)
 		}
@@ -100,10 +103,9 @@ func (r *rig) start() {
 	r.sink, o.Sink = sink, sink
 	r.up = uplink.New(o)
 	ctx, cancel := context.WithCancel(context.Background())
-	r.stop, r.done = cancel, make(chan struct{})
+	r.stop, r.done = cancel, make(chan bool, 1)
 	go func() {
-		r.up.Run(ctx)
-		close(r.done)
+		r.done <- r.up.Run(ctx)
 	}()
 }
 
@@ -128,14 +130,19 @@ func (p pending) Put(f *frame.Frame) error {
 func (r *rig) shutdown() {
 	r.t.Helper()
 	r.stop()
+	safe := false
 	select {
-	case <-r.done:
+	case safe = <-r.done:
 	case <-time.After(30 * time.Second):
 		r.t.Fatal("the uplink does not end")
 	}
 	r.sink.Close()
 	if r.store != nil {
-		if err := r.store.Close(); err != nil {
+		end := r.store.Close
+		if !safe {
+			end = r.store.CloseUnclean
+		}
+		if err := end(); err != nil {
 			r.t.Fatal(err)
 		}
 	}

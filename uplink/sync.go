@@ -21,8 +21,9 @@ type syncer struct {
 	results chan struct{}
 	sink    Sink
 
-	err   error
-	marks [frame.Lanes]frame.ID // what the job is to confirm
+	err    error
+	marks  [frame.Lanes]frame.ID // what the job is to confirm; what it confirmed
+	asking [frame.Lanes]frame.ID // marks as they were asked for, the keeper's
 
 	// keeper's:
 	generation, asked uint64 // connection count now and when the job began
@@ -78,7 +79,7 @@ func (k *keeper) sync(now time.Time) {
 			s.marks[i] = k.lanes[i].accepted
 		}
 	}
-	s.asked, s.busy = s.generation, true
+	s.asked, s.asking, s.busy = s.generation, s.marks, true
 	s.jobs <- struct{}{}
 }
 
@@ -120,5 +121,8 @@ func (k *keeper) synced(now time.Time) {
 		if k.lanes[i].durable.Less(s.marks[i]) {
 			k.settle(&k.lanes[i], s.marks[i])
 		}
+	}
+	if s.marks != s.asking {
+		k.phase = disconnected // the server lost frames: opening the lanes anew finds out which
 	}
 }

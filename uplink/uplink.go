@@ -114,8 +114,10 @@ func (u *Uplink) Shape() (samples int, age time.Duration) {
 // Run is the keeper's goroutine. It starts the sender, the committer and the
 // syncer and ends them. When ctx ends, which the caller lets happen after its
 // last Submit, Run sends what is left for at most two seconds, puts what Redis
-// does not hold durably into the store, commits, and returns.
-func (u *Uplink) Run(ctx context.Context) {
+// does not hold durably into the store, commits, and returns. It reports
+// whether everything is in Redis, in the store or declared; if not, the store
+// must not be closed as if the run had ended in order.
+func (u *Uplink) Run(ctx context.Context) (safe bool) {
 	// The I/O goroutines outlive ctx: the keeper ends them.
 	ioCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
@@ -132,4 +134,5 @@ func (u *Uplink) Run(ctx context.Context) {
 	close(k.syncer.jobs)
 	wg.Wait()
 	k.publish()
+	return !k.undeclared
 }

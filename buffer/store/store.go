@@ -203,7 +203,13 @@ func (s *Store) Release(lane frame.Lane, upTo frame.ID) {
 // Close commits what is pending, unlinks what is released, marks the store
 // clean and gives the directory free. The store is off afterwards, whatever
 // the error.
-func (s *Store) Close() error {
+func (s *Store) Close() error { return s.close(true) }
+
+// CloseUnclean is Close, but the next Open reports the run as one without an
+// end: its caller has lost samples that nothing declares yet.
+func (s *Store) CloseUnclean() error { return s.close(false) }
+
+func (s *Store) close(clean bool) error {
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
 	if s.closed {
@@ -220,7 +226,7 @@ func (s *Store) Close() error {
 		s.readers[i].close()
 	}
 	if err == nil {
-		s.st.Clean = true
+		s.st.Clean = clean
 		err = s.writeStateLocked(&s.st)
 	}
 	return errors.Join(err, s.meta.close(), s.lock.Close())

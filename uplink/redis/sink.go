@@ -99,6 +99,7 @@ func (s *Sink) Open(ctx context.Context, fence uint64, marks *[frame.Lanes]uplin
 	for i := range frame.Lanes {
 		m, err := s.open(ctx, s.appender, frame.Lane(i), fence)
 		if err != nil {
+			s.closeClients() // go-redis would dial on its own for as long as the client is open
 			return 0, s.hungUp(err)
 		}
 		marks[i] = m
@@ -216,7 +217,7 @@ func parseMark(text string) (uplink.Mark, bool) {
 	for i := range v {
 		field, rest, more := strings.Cut(text, ";")
 		n, err := strconv.ParseUint(field, 10, 64)
-		if err != nil || more != (i < 2) {
+		if err != nil || n > 1<<53 || more != (i < 2) { // the script counts in doubles
 			return uplink.Mark{}, false
 		}
 		v[i], text = n, rest
