@@ -80,9 +80,11 @@ func (d *daemon) run(cfg *config.Config) error {
 	}
 	for {
 		next, err := d.serve(current, cfg)
-		if err != nil || next == nil {
-			d.systemd.Stopping("")
+		if next == nil {
 			return err
+		}
+		if err != nil { // a driver that hangs, say: no reason not to go on
+			fmt.Fprintln(d.stderr, "telhub: the old configuration's run:", err)
 		}
 		if current, err = d.new(next); err != nil {
 			fmt.Fprintln(d.stderr, "telhub: the new configuration does not start, the old one goes on:", err)
@@ -113,17 +115,22 @@ func (d *daemon) serve(a *agent.Agent, cfg *config.Config) (next *config.Config,
 		stop()
 		return nil, errors.Join(err, <-ended)
 	}
+	// The watchdog is fed until the run has ended: a shutdown takes its time.
+	dogCtx, stopDog := context.WithCancel(context.WithoutCancel(ctx))
 	dogDone := make(chan struct{})
 	go func() {
-		dog.Run(ctx)
+		dog.Run(dogCtx)
 		close(dogDone)
 	}()
-	defer func() { stop(); <-dogDone }()
+	defer func() { stopDog(); <-dogDone }()
 	d.systemd.Ready("forwarding " + cfg.Device)
 	for {
 		select {
 		case err := <-ended:
 			return nil, err
+		case <-d.ctx.Done():
+			d.systemd.Stopping("")
+			return nil, <-ended
 		case <-d.hup:
 			if next = d.reload(cfg); next == nil {
 				continue
@@ -166,6 +173,11 @@ func (d *daemon) watchdog(a *agent.Agent) (*notify.Watchdog, error) {
 	}
 	return &notify.Watchdog{
 		Timeout: timeout, Ping: d.systemd.Alive,
+		Problem: func(err error) {
+			if err != nil {
+				fmt.Fprintln(d.stderr, "telhub: watchdog:", err)
+			}
+		},
 		Alive: func() bool {
 			_, overdue := a.Moving()
 			return overdue < stuckFor
