@@ -2,6 +2,7 @@ package serial
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -29,7 +30,9 @@ func ParseMode(s string) (Mode, error) {
 	if len(fields) < 1 || len(fields) > 2 {
 		return Mode{}, fmt.Errorf(`mode %q: want a baud rate and a character format, as in "9600 8N1"`, s)
 	}
-	baud, err := strconv.Atoi(fields[0])
+	// An int of a 32-bit board is too small for some wrong rates; those are out
+	// of range, not "no number".
+	baud, err := strconv.ParseInt(fields[0], 10, 64)
 	if err != nil {
 		return Mode{}, fmt.Errorf(`mode %q: %q is not a baud rate; want a number first, as in "9600 8N1"`, s, fields[0])
 	}
@@ -40,7 +43,7 @@ func ParseMode(s string) (Mode, error) {
 	if len(format) != 3 {
 		return Mode{}, fmt.Errorf(`mode %q: %q is not a character format; want data bits, parity and stop bits, as in "8N1"`, s, fields[1])
 	}
-	m := Mode{Baud: baud, DataBits: int(format[0]) - '0', Parity: format[1], StopBits: int(format[2]) - '0'}
+	m := Mode{Baud: int(min(max(baud, math.MinInt32), math.MaxInt32)), DataBits: int(format[0]) - '0', Parity: format[1], StopBits: int(format[2]) - '0'}
 	if err := m.validate(); err != nil {
 		return Mode{}, fmt.Errorf("mode %q: %w", s, err)
 	}
