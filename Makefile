@@ -6,6 +6,7 @@ BUILT   ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 LDFLAGS  = -s -w -buildid= -X main.version=$(VERSION) -X main.built=$(BUILT)
 BUILD    = CGO_ENABLED=0 GOFLAGS=-buildvcs=false $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 FUZZTIME ?= 60s
+CROSS    ?= arm64 armv6 armv7 amd64
 
 .PHONY: help
 help: ## list the targets
@@ -26,14 +27,14 @@ build: ## build bin/telhub for this machine
 .PHONY: cross
 cross: ## build dist/telhub-* for arm64, armv6, armv7 and amd64
 	@mkdir -p dist
-	GOOS=linux GOARCH=arm64 $(BUILD) -o dist/telhub-linux-arm64 ./agent/cmd/telhub
-	GOOS=linux GOARCH=arm GOARM=6 $(BUILD) -o dist/telhub-linux-armv6 ./agent/cmd/telhub
-	GOOS=linux GOARCH=arm GOARM=7 $(BUILD) -o dist/telhub-linux-armv7 ./agent/cmd/telhub
-	GOOS=linux GOARCH=amd64 $(BUILD) -o dist/telhub-linux-amd64 ./agent/cmd/telhub
+	@set -e; for t in $(CROSS); do \
+		case $$t in armv*) arch=arm arm=$${t#armv} ;; *) arch=$$t arm= ;; esac; \
+		GOOS=linux GOARCH=$$arch GOARM=$$arm $(BUILD) -o dist/telhub-linux-$$t ./agent/cmd/telhub; \
+	done
 	@ls -l dist
 
 .PHONY: reproducible
-reproducible: ## build twice, from two directories, and compare byte by byte
+reproducible: ## build for arm64 twice, from two directories with caches of their own, and compare
 	scripts/reproducible.sh
 
 .PHONY: test
