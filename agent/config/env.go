@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/telhub/telhub/internal/toml"
+
+	"github.com/telhub/telhub/internal/spell"
 )
 
 // envPrefix begins the name of every variable that concerns telhub.
@@ -146,7 +148,7 @@ func nearestVariable(name string, known []string) string {
 	for i, k := range known {
 		rest[i] = strings.TrimPrefix(k, envPrefix)
 	}
-	if near := nearest(strings.TrimPrefix(name, envPrefix), rest); near != "" {
+	if near := spell.Nearest(strings.TrimPrefix(name, envPrefix), rest); near != "" {
 		return envPrefix + strings.ToUpper(near)
 	}
 	return ""

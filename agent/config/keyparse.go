@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/telhub/telhub/internal/toml"
+
+	"github.com/telhub/telhub/internal/spell"
 )
 
 // parse checks a value against the key and converts it: string, int64,
@@ -60,7 +62,7 @@ func (k *Key) parseText(n *toml.Node) (string, fault) {
 }
 
 func guess(got string, allowed []string) string {
-	if g := nearest(got, allowed); g != "" {
+	if g := spell.Nearest(got, allowed); g != "" {
 		return "did you mean " + g + "?"
 	}
 	return ""

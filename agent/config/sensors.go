@@ -7,6 +7,8 @@ import (
 
 	"github.com/telhub/telhub/drivers/catalog"
 	"github.com/telhub/telhub/internal/toml"
+
+	"github.com/telhub/telhub/internal/spell"
 )
 
 // draft is a sensor being read: what is known of it and where it stands.
@@ -162,7 +164,7 @@ func (l *loader) unknownOption(d *draft, own []Key, name string, n *toml.Node) {
 	path := d.label + "." + toml.Shorten(name)
 	candidates := append(pathsOf(sensorKeys), pathsOf(own)...)
 	cure := ""
-	if near := nearest(name, candidates); near != "" {
+	if near := spell.Nearest(name, candidates); near != "" {
 		cure = "did you mean " + near + "?"
 	} else if n.Kind == toml.Table {
 		cure = "tables of settings for one output, such as [sensor." + toml.Shorten(name) + "], do not exist in this version; delete the table"

@@ -1,60 +1,15 @@
 package config
 
-import "strings"
+import (
+	"strings"
 
-// maxSuggest bounds the work of comparing names; no key of ours is longer.
-const maxSuggest = 64
-
-// nearest returns the candidate that got was probably meant to be: the one
-// with the smallest edit distance, if it is no more than a third of the word.
-// The first of equals wins. It returns "" when none is near.
-func nearest(got string, candidates []string) string {
-	got = strings.ToLower(got)
-	if got == "" || len(got) > maxSuggest {
-		return ""
-	}
-	best, bestDist := "", max(1, len(got)/3)+1
-	for _, c := range candidates {
-		if len(c) > maxSuggest {
-			continue
-		}
-		if d := distance(got, strings.ToLower(c)); d < bestDist {
-			best, bestDist = c, d
-		}
-	}
-	return best
-}
-
-// distance counts the insertions, deletions, replacements and swaps of
-// neighbours that turn a into b (optimal string alignment).
-func distance(a, b string) int {
-	prev2 := make([]int, len(b)+1)
-	prev := make([]int, len(b)+1)
-	cur := make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		cur[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				cur[j] = min(cur[j], prev2[j-2]+1)
-			}
-		}
-		prev2, prev, cur = prev, cur, prev2
-	}
-	return prev[len(b)]
-}
+	"github.com/telhub/telhub/internal/spell"
+)
 
 // didYouMean gives the cure for an unknown name: the nearest candidate, or
 // else the list of all when it is short enough to read.
 func didYouMean(got string, candidates []string) string {
-	if n := nearest(got, candidates); n != "" {
+	if n := spell.Nearest(got, candidates); n != "" {
 		return "did you mean " + n + "?"
 	}
 	if len(candidates) == 0 || len(candidates) > 24 {

@@ -37,18 +37,6 @@ func TestParseDuration(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	names := []string{"capacity", "level", "open", "open_max", "url"}
-	for got, want := range map[string]string{
-		"capcity": "capacity", "Capacity": "capacity", "levle": "level", "openmax": "open_max", "opne": "open", "ur": "url", "uri": "url",
-		"xyz": "", "": "", "flush": "", "l": "",
-	} {
-		if n := nearest(got, names); n != want {
-			t.Errorf("nearest to %q is %q, want %q", got, n, want)
-		}
-	}
-}
-
 func TestSanitise(t *testing.T) {
 	for s, want := range map[string]string{
 		"pi-01": "pi-01", "Grünes Haus": "Gr-nes-Haus", "_x": "x", "..": "telhub", "": "telhub", "a/b|c{d}": "a-b-c-d-", "host.local": "host.local",

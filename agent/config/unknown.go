@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/telhub/telhub/internal/toml"
+
+	"github.com/telhub/telhub/internal/spell"
 )
 
 // unknown reports a key that does not exist, with the nearest that does.
@@ -39,7 +41,7 @@ func unknownCure(prefix, name string) string {
 		return cure
 	}
 	siblings := childNames(prefix)
-	if near := nearest(name, siblings); near != "" {
+	if near := spell.Nearest(name, siblings); near != "" {
 		return "did you mean " + near + "?"
 	}
 	for i := range rootKeys { // the right key in the wrong section

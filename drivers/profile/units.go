@@ -3,6 +3,8 @@ package profile
 import (
 	"slices"
 	"strings"
+
+	"github.com/telhub/telhub/internal/spell"
 )
 
 // senml lists the units of the SenML registry: the primary ones (RFC 8428
@@ -45,7 +47,7 @@ func (t table) unit(key string) string {
 
 func nearUnit(u string) string {
 	for _, s := range senml() {
-		if strings.EqualFold(s, u) || len(s) > 2 && distance(s, u) == 1 {
+		if strings.EqualFold(s, u) || len(s) > 2 && spell.Distance(s, u) == 1 {
 			return "; did you mean \"" + s + "\"?"
 		}
 	}
