@@ -17,7 +17,7 @@ func (a *Agent) troubles(up *uplink.Status, s *httpapi.Status) []httpapi.Trouble
 	switch {
 	case up.Fenced:
 		add("another agent runs under the name "+a.cfg.Device+"; nothing is sent from here any more",
-			"give one of the two another device name and restart this one; its samples wait in the spool")
+			"give one of the two another device name, save this one's spool with telhub spool export, and restart it")
 	case !up.Connected && up.LastError != nil:
 		add("Redis does not take frames: "+up.LastError.Error(), uplinkCure(up))
 	}

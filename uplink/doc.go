@@ -2,9 +2,10 @@
 //
 // Frames come in by Submit. The keeper goroutine (keeper.go) owns all state: it
 // gives each frame its lane and number, keeps it until Redis has it durably,
-// and hands frames that cannot go live to the store. It never waits for
-// network or disk. Three goroutines do that for it, each with one job at a
-// time that passes back and forth by channel:
+// and hands frames that cannot go live to the store. It waits for
+// neither network nor disk, but for the one small write of Store.Reassign at
+// a first connect, and for the store's lock. Three goroutines do the waiting,
+// each with one job at a time that passes back and forth by channel:
 //
 //	sender     one connection: opens lanes, appends frames, reads the backlog (sender.go)
 //	committer  makes what the store has pending durable on flash (commit.go)
