@@ -26,14 +26,41 @@ func (q Quality) String() string {
 	return "unknown"
 }
 
-// Kind tells a measured value from a change of status.
+// Kind tells a measured value from a change of status or of an alarm.
 type Kind uint8
 
 // The kinds of sample.
 const (
 	KindValue  Kind = iota // Value holds a measurement
 	KindStatus             // Quality holds the channel's new status; Value is unused
+	KindAlarm              // Alarm holds the channel's new alarm state; Value is unused
 )
+
+// Alarm is the state of a channel's alarm.
+type Alarm uint8
+
+// The states of an alarm, in the words that lane alarm carries.
+const (
+	AlarmClear Alarm = iota // no alarm
+	AlarmHigh               // above its upper limit
+	AlarmLow                // below its lower limit
+	AlarmStale              // no valid value for too long
+)
+
+// String gives the word that stands in the stream and in metrics.
+func (a Alarm) String() string {
+	switch a {
+	case AlarmClear:
+		return "clear"
+	case AlarmHigh:
+		return "high"
+	case AlarmLow:
+		return "low"
+	case AlarmStale:
+		return "stale"
+	}
+	return "unknown"
+}
 
 // Sample is one value of one channel. It holds no pointers, so buffers of
 // samples are never scanned by the garbage collector; names resolve by Channel.
@@ -43,4 +70,5 @@ type Sample struct {
 	Channel uint16  // index into the agent's channel table
 	Quality Quality
 	Kind    Kind
+	Alarm   Alarm
 }

@@ -23,6 +23,11 @@ type Reading struct {
 	// CLOCK_BOOTTIME. 0 lets the caller use the middle of the transaction.
 	Stamp int64
 
+	// UTC is the wall time that the device itself tells for the instant Stamp,
+	// in milliseconds since 1970-01-01 UTC; 0 where it tells none that it
+	// vouches for (a GNSS receiver without a valid fix).
+	UTC int64
+
 	// Values holds output i's value at index i, valid where Has(i).
 	Values [MaxOutputs]float64
 
@@ -31,7 +36,7 @@ type Reading struct {
 }
 
 // Reset empties the reading for the next use.
-func (r *Reading) Reset() { r.Stamp, r.set, r.bad = 0, 0, 0 }
+func (r *Reading) Reset() { r.Stamp, r.UTC, r.set, r.bad = 0, 0, 0, 0 }
 
 // Set stores a value for output i. A NaN or an infinity marks it bad instead,
 // so that no arithmetic downstream ever meets one.

@@ -83,6 +83,20 @@ type Store interface {
 	Reassign(epoch uint64) error
 }
 
+// Dates tells what is known of wall time; agent/clock satisfies it. All
+// methods are safe for concurrent use and allocate nothing.
+type Dates interface {
+	// Dating is what is known of wall time now.
+	Dating() frame.Dating
+	// Of returns the best date now known for a stamp (milliseconds of
+	// CLOCK_BOOTTIME) of a boot, this one or an earlier one; Unset when that
+	// boot never learnt the time.
+	Of(boot frame.BootID, stamp int64) frame.Dating
+	// Bounds returns between which instants, in Unix milliseconds, a stamp of
+	// a boot without a date lies; 0 where that is not known.
+	Bounds(boot frame.BootID, stamp int64) (after, before int64)
+}
+
 // Durability is what stands behind an accepted frame.
 type Durability uint8
 

@@ -110,13 +110,24 @@ const (
 	Gap              // Payload is a GapInfo, see AppendGapInfo
 )
 
+// Class says how a frame is treated when not everything can be sent or kept.
+type Class uint8
+
+// The classes.
+const (
+	Normal Class = iota
+	High         // of sensors with priority = "high": rides before others when the uplink is narrow, is dropped last
+	Urgent       // alarms: travels in lane Alarm
+)
+
 // Frame is a sealed run of samples of one lane, or a gap record. Frames come
 // from a Pool and belong to whoever holds them until Free.
 type Frame struct {
-	Lane Lane
-	Kind Kind
-	ID   ID
-	Prev ID // the frame's predecessor in its lane; a gap record covers (Prev, ID]
+	Lane  Lane
+	Kind  Kind
+	Class Class // of its samples; who submits it says so
+	ID    ID
+	Prev  ID // the frame's predecessor in its lane; a gap record covers (Prev, ID]
 
 	N      uint32 // samples in Payload; for a gap record the number lost, see GapInfo
 	T0, T1 int64  // first and last stamp, milliseconds of CLOCK_BOOTTIME of boot Boot

@@ -1,0 +1,4 @@
+package chain
+
+// Chain is a channel's steps and their state.
+type Chain struct{}
