@@ -26,7 +26,10 @@ type Item struct {
 	Quality  string
 	Boot     string
 	Encoding string
-	Data     []byte // owned by the caller until Append returns
+	// After and Before bound when an Unset frame was sampled, in Unix
+	// milliseconds; 0: not known.
+	After, Before int64
+	Data          []byte // owned by the caller until Append returns
 }
 
 // Batch is a run of frames of one lane for one append. The sender owns it and
