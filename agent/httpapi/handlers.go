@@ -61,7 +61,7 @@ func (h *handler) metricsText(w http.ResponseWriter, _ *http.Request) {
 
 func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 	s := h.source.Status()
-	s.Problems = notNil(s.Problems)
+	s.Problems, s.Alarms = notNil(s.Problems), notNil(s.Alarms)
 	s.Uplink.Lanes = notNil(s.Uplink.Lanes)
 	sendJSON(w, r, s)
 }

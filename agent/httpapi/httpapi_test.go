@@ -138,13 +138,14 @@ func TestContract(t *testing.T) {
 			},
 			Spool: Spool{State: "ok", Path: "/p", Frames: 1, Bytes: 2, MaxBytes: 3, Oldest: 4.5, Dropped: 5, Salvaged: 6},
 			Queue: Queue{Size: 1, Capacity: 2, HighWater: 3, Overruns: 4}, Workers: Workers{Count: 2, Busy: 1},
-			Clock:    Clock{Quality: "ntp", Source: "kernel", Jumps: 1, Offset: -5, Redated: 3},
-			Counters: Counters{Acquired: 4, Delivered: 3, Stored: 2, DeclaredLost: 1},
+			Clock:    Clock{Quality: "ntp", Source: "kernel", Jumps: 1, Offset: -5, Redated: 3, Awaited: true},
+			Alarms:   []Alarm{{Channel: "<b>/temperature", State: "high", Level: "warn", Value: &v, Unit: "Cel", Since: "2026-01-02T03:04:05Z", Age: 2.5}},
+			Counters: Counters{Acquired: 4, Derived: 2, Withheld: 1, Delivered: 3, Stored: 2, DeclaredLost: 1},
 		},
 		sensors: []Sensor{{
 			Name: "<b>", Use: "bme280", Bus: "i2c1", LastError: "e", Reads: 5, Errors: map[string]uint64{"nack": 1, "crc": 2}, Late: 0.25, Skipped: 3,
 			Channels: []Channel{
-				{Name: "temperature", Unit: "Cel", Resolution: 0.01, Value: &v, Status: "ok", Alarm: "high", Stamp: "2026-01-02T03:04:05Z", StampMS: 1767323045000, AgeMS: 12, Recent: []float64{1, 2.5}},
+				{Name: "temperature", Unit: "Cel", Resolution: 0.01, Value: &v, Raw: &v, Status: "ok", Alarm: "high", Stamp: "2026-01-02T03:04:05Z", StampMS: 1767323045000, AgeMS: 12, Recent: []float64{1, 2.5}},
 				{Name: "humidity", Status: "lost", AgeMS: -1},
 			},
 		}},

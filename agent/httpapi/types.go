@@ -27,7 +27,19 @@ type Status struct {
 	Queue    Queue    `json:"queue"`
 	Workers  Workers  `json:"workers"`
 	Clock    Clock    `json:"clock"`
+	Alarms   []Alarm  `json:"alarms"` // raised now; empty when none is
 	Counters Counters `json:"counters"`
+}
+
+// Alarm is one channel's alarm while it is raised.
+type Alarm struct {
+	Channel string   `json:"channel"` // "<sensor>/<output>"
+	State   string   `json:"state"`   // "high", "low", "stale"
+	Level   string   `json:"level"`   // "info", "warn", "critical"
+	Value   *float64 `json:"value"`   // the latest; null when there is none
+	Unit    string   `json:"unit,omitempty"`
+	Since   string   `json:"since,omitempty"` // RFC 3339, where the date is known
+	Age     float64  `json:"age_seconds"`     // since it was raised; -1 when not known
 }
 
 // The states of Status.
@@ -101,11 +113,15 @@ type Clock struct {
 	Jumps   uint64 `json:"jumps"`             // steps of wall time since the start
 	Offset  int64  `json:"offset_ms"`         // Unix time minus time since boot
 	Redated uint64 `json:"redated,omitempty"` // samples dated after the fact
+	Awaited bool   `json:"awaited,omitempty"` // clock.require_sync holds samples back until the time is known
 }
 
-// Counters add up: acquired = delivered + stored + in flight + declared lost.
+// Counters add up: acquired + derived = delivered + stored + in flight +
+// declared lost + withheld.
 type Counters struct {
-	Acquired     uint64 `json:"acquired"`
+	Acquired     uint64 `json:"acquired"` // from sensors
+	Derived      uint64 `json:"derived"`  // made here: derived channels, aggregates, alarms
+	Withheld     uint64 `json:"withheld"` // by the configuration: deadband, filters, limits
 	Delivered    uint64 `json:"delivered"`
 	Stored       uint64 `json:"stored"` // in the spool now
 	DeclaredLost uint64 `json:"declared_lost"`
@@ -131,6 +147,7 @@ type Channel struct {
 	Unit       string   `json:"unit,omitempty"`
 	Resolution float64  `json:"resolution,omitempty"` // step between values, 0 = not known; the page rounds to it
 	Value      *float64 `json:"value"`                // null before the first value
+	Raw        *float64 `json:"raw,omitempty"`        // as the driver gave it, in the driver's unit, where that is something else
 	Status     string   `json:"status"`               // "ok", "stale", "bad", "lost"
 	Alarm      string   `json:"alarm,omitempty"`      // "high", "low" while it lasts
 
