@@ -142,7 +142,7 @@ func (a *Agent) newUplink() error {
 			Failures: cfg.Uplink.Breaker.Failures, Open: cfg.Uplink.Breaker.Open, OpenMax: cfg.Uplink.Breaker.OpenMax,
 		},
 		Sink: sink, Pool: a.pool, Frames: a.budget.Pool.Small + a.budget.Pool.Large,
-		Boottime: clock.Boottime, Dating: a.clock.Dating, Seed: rand.Uint64(),
+		Boottime: clock.Boottime, Dates: presentDates{a.clock, a.boot}, Seed: rand.Uint64(),
 		Event: a.uplinkEvent, Reshaped: func() { a.pipeline.Wake() }, Delivered: a.delivery().Observe,
 	}
 	if cfg.Uplink.Encoding == "senml" {
@@ -152,7 +152,7 @@ func (a *Agent) newUplink() error {
 		o.Store, o.Epoch, o.Carried = spool{a.store}, a.store.Epoch(), a.carried
 	}
 	if a.report != nil && a.report.Unclean != nil {
-		cut := powerCut(a.report.Unclean, a.boot, a.clock.Dating())
+		cut := powerCut(a.report.Unclean, a.boot)
 		o.PowerCut = &cut
 	}
 	if log := a.log.For("uplink"); log.GetLevel() <= zerolog.DebugLevel {

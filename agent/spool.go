@@ -55,15 +55,15 @@ func openSpool(cfg *config.Config, b *Budget, boot frame.BootID, damage func(sto
 }
 
 // powerCut makes the gap record of a run that ended without its shutdown: its
-// span is known, the number of samples is not.
-func powerCut(u *store.Unclean, boot frame.BootID, now frame.Dating) frame.GapInfo {
+// span is known, the number of samples is not. This boot may have no date yet
+// when the other had one: its end then stands as a date.
+func powerCut(u *store.Unclean, boot frame.BootID) frame.GapInfo {
 	info := frame.GapInfo{Cause: frame.PowerCut, N: -1, T1: clock.Boottime() / 1e6}
 	switch {
 	case u.Boot == boot:
 		info.T0, info.T0Known = u.LastT1, true
-	case u.Dating.Quality != frame.Unset && now.Quality != frame.Unset:
-		// as time of this boot; before it, so negative
-		info.T0, info.T0Known = u.LastT1+u.Dating.Offset-now.Offset, true
+	case u.Dating.Quality != frame.Unset:
+		info.Began = u.LastT1 + u.Dating.Offset
 	}
 	return info
 }

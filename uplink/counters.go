@@ -43,26 +43,33 @@ type losses struct {
 	cause  frame.Cause
 	n      int64 // -1 unknown
 	t0, t1 int64
-	open   bool // nothing is known of the beginning
+	began  int64 // GapInfo.Began, if that is all that is known of the beginning
+	open   bool  // nothing is known of it
 }
 
 func (l *losses) empty() bool { return l.cause == "" }
 
 // add notes a frame of samples, or what a gap record declares that is lost itself.
 func (l *losses) add(f *frame.Frame, cause frame.Cause) {
-	n, open := int64(f.N), false
+	n, began, open := int64(f.N), int64(0), false
 	if f.Kind == frame.Gap {
 		g, err := frame.ParseGapInfo(f.Payload)
 		if err != nil {
 			g = frame.GapInfo{Cause: cause, N: -1}
 		}
-		cause, n, open = g.Cause, g.N, !g.T0Known
+		cause, n = g.Cause, g.N
+		if !g.T0Known {
+			began, open = g.Began, g.Began == 0
+		}
 	}
 	if l.empty() {
 		*l = losses{cause: cause, t0: f.T0, t1: f.T1}
 	}
 	if l.n += n; n < 0 || l.n < n {
 		l.n = -1 // one of the two is unknown
+	}
+	if l.began == 0 || began != 0 && began < l.began {
+		l.began = began // of an earlier boot, so before any t0
 	}
 	l.t0, l.t1, l.open = min(l.t0, f.T0), max(l.t1, f.T1), l.open || open
 }
@@ -73,7 +80,11 @@ func (l *losses) unknown(now int64, cause frame.Cause) {
 }
 
 func (l *losses) info() frame.GapInfo {
-	return frame.GapInfo{Cause: l.cause, N: l.n, T0: l.t0, T1: l.t1, T0Known: !l.open}
+	g := frame.GapInfo{Cause: l.cause, N: l.n, T0: l.t0, T1: l.t1, T0Known: !l.open && l.began == 0}
+	if !l.open {
+		g.Began = l.began
+	}
+	return g
 }
 
 // noteGap counts the loss that a submitted gap frame declares.

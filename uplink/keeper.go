@@ -149,7 +149,7 @@ func (k *keeper) pause(now time.Time) time.Duration {
 
 // accept takes a frame from the workers.
 func (k *keeper) accept(f *frame.Frame) {
-	f.Boot, f.Dating = k.o.Boot, k.o.Dating()
+	f.Boot, f.Dating = k.o.Boot, k.o.Dates.Dating()
 	if f.Kind == frame.Data {
 		k.count.Received += uint64(f.N)
 	} else {
@@ -262,7 +262,7 @@ func (k *keeper) declare() {
 		f.Free()
 		return
 	}
-	f.Boot, f.Dating = k.o.Boot, k.o.Dating()
+	f.Boot, f.Dating = k.o.Boot, k.o.Dates.Dating()
 	k.loss = losses{}
 	k.admit(f)
 }

@@ -53,11 +53,14 @@ func (k *keeper) submitCut(submit func(*frame.Frame)) {
 	if k.everOpened {
 		k.narrow(&info)
 	}
+	if info.T0 = min(info.T0, info.T1); !info.T0Known {
+		info.T0 = info.T1
+	}
 	if err := info.Seal(f); err != nil {
 		f.Free() // cannot be: it is small and plain
 		return
 	}
-	f.Boot, f.Dating = k.o.Boot, k.o.Dating()
+	f.Boot, f.Dating = k.o.Boot, k.o.Dates.Dating()
 	submit(f)
 }
 
@@ -65,32 +68,31 @@ func (k *keeper) submitCut(submit func(*frame.Frame)) {
 // before that: frames may have waited for their commit while newer ones went
 // live.
 func (k *keeper) narrow(info *frame.GapInfo) {
+	margin := (2*k.o.MaxLoss + cutMargin).Milliseconds()
 	for i := range k.sender.job.seen {
 		s := &k.sender.job.seen[i]
-		stamp, ok := k.bootMilli(s)
-		if !ok {
+		if s.Stamp == 0 {
 			continue
 		}
-		stamp -= (2*k.o.MaxLoss + cutMargin).Milliseconds()
-		if !info.T0Known || info.T0 < stamp {
-			info.T0, info.T0Known = stamp, true
+		if stamp, ok := k.bootMilli(s, info); ok {
+			if stamp -= margin; !info.T0Known || info.T0 < stamp {
+				info.T0, info.T0Known = stamp, true
+			}
+		} else if s.Dated {
+			info.Began = max(info.Began, s.Stamp-margin)
 		}
 	}
-	info.T0 = min(info.T0, info.T1)
 }
 
-// bootMilli converts what Redis has seen to this boot's time.
-func (k *keeper) bootMilli(s *Seen) (int64, bool) {
-	dating := k.o.Dating()
-	switch {
-	case s.Stamp == 0:
-		return 0, false
-	case s.Dated && dating.Quality != frame.Unset:
-		return s.Stamp - dating.Offset, true
-	case !s.Dated && s.Boot == k.o.Boot.String():
-		return s.Stamp, true
+// bootMilli converts what Redis has seen to this boot's time. A date is left
+// as it is where that is how the gap's beginning stands, too: this boot's own
+// date may be unknown or become a better one.
+func (k *keeper) bootMilli(s *Seen, info *frame.GapInfo) (int64, bool) {
+	if !s.Dated {
+		return s.Stamp, s.Boot == k.o.Boot.String()
 	}
-	return 0, false
+	dating := k.o.Dates.Dating()
+	return s.Stamp - dating.Offset, info.T0Known && dating.Quality != frame.Unset
 }
 
 // look asks the sink how far the streams reach.

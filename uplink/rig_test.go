@@ -8,7 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/telhub/telhub/agent/clock"
+	"golang.org/x/sys/unix"
+
 	"github.com/telhub/telhub/buffer/store"
 	"github.com/telhub/telhub/drivers"
 	"github.com/telhub/telhub/uplink"
@@ -25,6 +26,27 @@ var (
 	schema = frame.Schema{Channels: []frame.Channel{{Name: "test/counter"}}}
 	boot   = frame.BootID{1, 2, 3}
 )
+
+// boottime is CLOCK_BOOTTIME in nanoseconds.
+func boottime() int64 {
+	var ts unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts)
+	return ts.Nano()
+}
+
+// dated is a clock that has known its offset for ever, and of no other boot.
+type dated int64
+
+func (d dated) Dating() frame.Dating { return frame.Dating{Offset: int64(d), Quality: frame.NTP} }
+
+func (d dated) Of(b frame.BootID, _ int64) frame.Dating {
+	if b != boot {
+		return frame.Dating{}
+	}
+	return d.Dating()
+}
+
+func (dated) Bounds(frame.BootID, int64) (after, before int64) { return 0, 0 }
 
 // rig is an uplink with the real store and the real sink, fed with frames
 // whose samples count up, so that each can be told from all others.
@@ -57,16 +79,15 @@ func (r *rig) start() {
 		Small: frames, SmallBytes: 512, Large: 4, LargeBytes: 1024,
 	})
 	so := store.Options{
-		Dir: r.dir, MaxBytes: 16 << 20, PendingBytes: 64 << 10, Boot: boot, Now: func() int64 { return clock.Boottime() / 1e6 },
+		Dir: r.dir, MaxBytes: 16 << 20, PendingBytes: 64 << 10, Boot: boot, Now: func() int64 { return boottime() / 1e6 },
 	}
 	o := uplink.Options{
 		Device: "pi-01", Boot: boot, Epoch: 1, Encoding: "compact",
 		Flush: 20 * time.Millisecond, Frame: perFrame, LargeFrame: perFrame, LargeBytes: 1024,
 		MaxLoss: 100 * time.Millisecond,
 		Breaker: uplink.BreakerOptions{Failures: 2, Open: 20 * time.Millisecond, OpenMax: 100 * time.Millisecond},
-		Pool:    r.pool, Frames: frames + 4, Boottime: clock.Boottime,
-		Dating: func() frame.Dating { return frame.Dating{Offset: 1e12, Quality: frame.NTP} },
-		Seed:   1,
+		Pool:    r.pool, Frames: frames + 4, Boottime: boottime,
+		Dates: dated(1e12), Seed: 1,
 	}
 	r.events = make(chan uplink.Event, 1000)
 	o.Event = func(e uplink.Event) {
@@ -88,7 +109,7 @@ func (r *rig) start() {
 			o.Store = r.wrap(o.Store)
 		}
 		if u := report.Unclean; u != nil && o.PowerCut == nil {
-			o.PowerCut = &frame.GapInfo{Cause: frame.PowerCut, N: -1, T0: u.LastT1, T0Known: true, T1: clock.Boottime() / 1e6}
+			o.PowerCut = &frame.GapInfo{Cause: frame.PowerCut, N: -1, T0: u.LastT1, T0Known: true, T1: boottime() / 1e6}
 		}
 		if o.Carried, err = s.Samples(); err != nil {
 			r.t.Fatal(err)
@@ -155,7 +176,7 @@ func (r *rig) feed(n int) {
 	for range n {
 		f := r.frame()
 		for i := range samples {
-			samples[i] = drivers.Sample{Stamp: clock.Boottime(), Value: float64(r.next)}
+			samples[i] = drivers.Sample{Stamp: boottime(), Value: float64(r.next)}
 			r.next++
 		}
 		if err := r.enc.Encode(f, samples[:]); err != nil {

@@ -2,7 +2,6 @@ package uplink
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/telhub/telhub/uplink/frame"
@@ -62,7 +61,6 @@ type sender struct {
 	dec     frame.Decoder
 	scratch [MaxBatch]frame.Frame // frames read from the store
 	boot    string                // o.Boot as text
-	dating  frame.Dating          // of the batch
 }
 
 func (s *sender) init(o *Options) {
@@ -137,80 +135,6 @@ func (s *sender) countAccepted(marks *[frame.Lanes]Mark) (n uint64) {
 	return n
 }
 
-// begin empties the batch for a job.
-func (s *sender) begin(j *job) {
-	s.batch.Lane, s.batch.Fence, s.batch.Prev = j.lane, j.fence, j.prev
-	s.batch.Items = s.items[:0]
-	s.buf = s.buf[:0]
-	s.dating = s.o.Dating()
-}
-
-// render appends f to the batch in its wire form. f's payload must stay as it
-// is until the batch was appended.
-func (s *sender) render(f *frame.Frame) error {
-	s.batch.Items = s.batch.Items[:len(s.batch.Items)+1]
-	it := &s.batch.Items[len(s.batch.Items)-1]
-	dating, boot := f.Dating, s.boot
-	if f.Boot == s.o.Boot {
-		if s.dating.Quality >= dating.Quality {
-			dating = s.dating
-		}
-	} else {
-		boot = f.Boot.String()
-	}
-	if dating.Quality == frame.Unset {
-		dating.Offset = 0
-	}
-	*it = Item{
-		ID: f.ID, N: f.N, T0: f.T0 + dating.Offset, T1: f.T1 + dating.Offset,
-		Quality: dating.Quality.String(), Boot: boot,
-	}
-	return s.renderPayload(f, it, dating)
-}
-
-func (s *sender) renderPayload(f *frame.Frame, it *Item, dating frame.Dating) error {
-	start := len(s.buf)
-	switch {
-	case f.Kind == frame.Gap:
-		info, err := frame.ParseGapInfo(f.Payload)
-		if err != nil {
-			return err
-		}
-		if s.buf, err = frame.AppendGapJSON(s.buf, &info, dating.Offset); err != nil {
-			return err
-		}
-		it.Encoding, it.N = "gap", 0
-	case s.o.Encoding == "compact":
-		it.Encoding, it.Data = "compact", f.Payload
-		return nil
-	default:
-		if err := s.dec.Decode(f.Payload, f.N, f.T0); err != nil {
-			return fmt.Errorf("frame %v/%v: %w", f.Lane, f.ID, err)
-		}
-		s.buf = frame.AppendSenML(s.buf, s.o.Device, &s.dec, dating.Offset, dating.Quality != frame.Unset)
-		it.Encoding = "senml"
-	}
-	it.Data = s.buf[start:len(s.buf):len(s.buf)]
-	return nil
-}
-
-// sendGap appends one gap record made on the spot.
-func (s *sender) sendGap(ctx context.Context, j *job) {
-	g := &j.gap
-	info := frame.GapInfo{Cause: g.cause, N: g.n, T0: g.t0, T1: g.t1, T0Known: g.n >= 0}
-	if g.t1 == 0 {
-		info.T1 = s.o.Boottime() / 1e6
-	}
-	f := frame.Frame{Lane: j.lane, ID: g.to, Prev: g.from, Boot: s.o.Boot, Dating: s.o.Dating()}
-	if j.err = info.Seal(&f); j.err != nil {
-		return
-	}
-	s.begin(j)
-	if j.err = s.render(&f); j.err == nil {
-		j.err = s.o.Sink.Append(ctx, &s.batch)
-	}
-}
-
 // drain appends what the store holds after the lane's mark, as much as fits.
 func (s *sender) drain(ctx context.Context, j *job) {
 	s.begin(j)
@@ -239,42 +163,5 @@ func (s *sender) drain(ctx context.Context, j *job) {
 	}
 	if j.err = s.o.Sink.Append(ctx, &s.batch); j.err == nil {
 		j.last = after
-	}
-}
-
-// renderOrDeclare renders a frame and counts it. One that does not decode
-// becomes a gap record in its own place, so that it never blocks its lane.
-func (s *sender) renderOrDeclare(f *frame.Frame, j *job) error {
-	k := len(s.batch.Items)
-	if err := s.render(f); err != nil {
-		s.batch.Items = s.batch.Items[:k]
-		bad := frame.Frame{Lane: f.Lane, ID: f.ID, Prev: f.Prev, Boot: f.Boot, Dating: f.Dating}
-		info := frame.GapInfo{Cause: frame.StoreDamaged, N: int64(f.N), T0: f.T0, T1: f.T1, T0Known: true, Frames: 1}
-		if err := info.Seal(&bad); err != nil {
-			return err
-		}
-		if err := s.render(&bad); err != nil {
-			return err
-		}
-		f = &bad
-	}
-	j.bytes += len(s.batch.Items[k].Data)
-	if f.Kind == frame.Gap {
-		s.countLoss(f, j)
-	}
-	return nil
-}
-
-// countLoss counts what a gap record says was lost after it had been stored.
-// Losses before that were counted when they happened.
-func (s *sender) countLoss(f *frame.Frame, j *job) {
-	info, err := frame.ParseGapInfo(f.Payload)
-	if err != nil || info.N < 0 || info.Frames == 0 {
-		return
-	}
-	for i, c := range Causes {
-		if c == info.Cause {
-			j.lost[i] += uint64(info.N)
-		}
 	}
 }

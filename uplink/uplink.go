@@ -38,9 +38,9 @@ type Options struct {
 	// Carried is how many samples the store held at the start.
 	Carried uint64
 
-	Boottime func() int64        // CLOCK_BOOTTIME, nanoseconds
-	Dating   func() frame.Dating // what is known of wall time now
-	Seed     uint64              // of the breaker's jitter
+	Boottime func() int64 // CLOCK_BOOTTIME, nanoseconds
+	Dates    Dates
+	Seed     uint64 // of the breaker's jitter
 
 	// Trace is told of each frame that Redis accepted, for debug logs. May be nil.
 	Trace func(lane frame.Lane, id frame.ID, samples uint32)

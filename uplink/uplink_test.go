@@ -8,7 +8,6 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
-	"github.com/telhub/telhub/agent/clock"
 	"github.com/telhub/telhub/buffer/store"
 	"github.com/telhub/telhub/uplink"
 	"github.com/telhub/telhub/uplink/frame"
@@ -242,7 +241,7 @@ func TestAPowerCutIsDeclaredFromWhereTheStreamEnds(t *testing.T) {
 	r.start()
 	r.feed(5)
 	r.settled()
-	end := clock.Boottime() / 1e6
+	end := boottime() / 1e6
 	copied := t.TempDir() // what a power cut leaves: the files as they are now
 	if err := os.CopyFS(copied, os.DirFS(r.dir)); err != nil {
 		t.Fatal(err)

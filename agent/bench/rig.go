@@ -64,7 +64,7 @@ func newRig(p *plan, device string, samples int, flush time.Duration, sink uplin
 			Device: device, Epoch: 1, Encoding: "compact", Flush: flush, Frame: samples, LargeFrame: samples,
 			MaxLoss: time.Hour, LargeBytes: 1, Breaker: uplink.BreakerOptions{Failures: 3, Open: time.Second, OpenMax: time.Second},
 			Sink: r.sink, Pool: r.pool, Frames: poolFrames,
-			Boottime: clock.Boottime, Dating: func() frame.Dating { return frame.Dating{} },
+			Boottime: clock.Boottime, Dates: undated{},
 		})
 		outlet = r.uplink
 	}
@@ -173,3 +173,10 @@ func ownCPU() (time.Duration, error) {
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
 }
+
+// undated is a clock that was never set.
+type undated struct{}
+
+func (undated) Dating() frame.Dating                             { return frame.Dating{} }
+func (undated) Of(frame.BootID, int64) frame.Dating              { return frame.Dating{} }
+func (undated) Bounds(frame.BootID, int64) (after, before int64) { return 0, 0 }

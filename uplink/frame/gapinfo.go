@@ -28,10 +28,14 @@ type GapInfo struct {
 	// T0 and T1 bound the stamps of the missing samples, in milliseconds of
 	// CLOCK_BOOTTIME of the frame's boot; they can be negative when the gap
 	// began in an earlier boot whose date is known. T0Known is false when
-	// nothing is known of the beginning.
+	// nothing is known of the beginning, or only Began.
 	T0      int64 `json:"t0"`
 	T1      int64 `json:"t1"`
 	T0Known bool  `json:"t0_known"`
+	// Began is the beginning in Unix milliseconds, for a gap that began in an
+	// earlier boot whose date is known; 0 = not known. T0 goes before it. It
+	// waits here for a date of the frame's boot and stays on the board.
+	Began int64 `json:"began,omitempty"`
 	// Channels names the channels concerned, where known.
 	Channels []string `json:"channels,omitempty"`
 	// Frames is how many numbered frames the record stands for: 0 when the
