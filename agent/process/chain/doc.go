@@ -6,5 +6,9 @@
 // all of its state, which Compile allocates. One goroutine uses it. Time is
 // CLOCK_BOOTTIME only; wall time plays no part.
 //
-// It imports the vocabulary of drivers and nothing else of ours.
+// Stamps may repeat, and a driver's own stamps may go back a little. A window
+// of time is (t-w, t] with t the newest stamp, whatever the order of arrival;
+// a stamp that goes back by the whole window or more starts it afresh.
+//
+// It imports the vocabulary of drivers, and spell for its error texts.
 package chain
