@@ -134,6 +134,8 @@ type Frame struct {
 	Boot   BootID
 	Dating Dating // what was known of the date when the frame was sealed
 
+	Arrived int64 // when the uplink took it, milliseconds of CLOCK_BOOTTIME; stays in memory
+
 	Payload []byte // owned by the frame; capacity fixed by its pool
 
 	pool *stack

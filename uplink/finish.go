@@ -1,0 +1,53 @@
+package uplink
+
+import "time"
+
+// finish ends the run: it reports whether everything is safe or given up.
+func (k *keeper) finish(now, giveUp time.Time) bool {
+	k.drainInput()
+	if k.phase == connected && now.Before(giveUp) && k.unsent() {
+		return false
+	}
+	if k.sender.busy && now.Before(giveUp.Add(stopSend)) {
+		return false // its batch may still be answered
+	}
+	k.phase = disconnected
+	k.readmit()
+	k.declareCut(now)
+	k.declare()
+	k.persist(true)
+	if k.committer.busy {
+		return false
+	}
+	if k.dirty && k.committer.failed < lastTries && now.Before(giveUp.Add(10*stopSend)) {
+		k.startCommit()
+		return false
+	}
+	k.undeclared = k.owes()
+	return true
+}
+
+// unsent reports whether memory holds what Redis could still take.
+func (k *keeper) unsent() bool {
+	for i := range k.lanes {
+		if l := &k.lanes[i]; l.waiting()+l.inflight > 0 || !l.hole.empty() {
+			return true
+		}
+	}
+	return false
+}
+
+// owes reports whether the run ends with samples that are neither in Redis nor
+// on flash nor declared: the store was full or failed. The next run then has
+// to declare them, as after a power cut.
+func (k *keeper) owes() bool {
+	if !k.loss.empty() || len(k.hold) > 0 || k.dirty || k.committer.failed > 0 {
+		return true
+	}
+	for i := range k.lanes {
+		if l := &k.lanes[i]; !l.hole.empty() || l.stored < len(l.q) {
+			return true
+		}
+	}
+	return false
+}

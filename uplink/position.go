@@ -1,0 +1,109 @@
+package uplink
+
+import (
+	"time"
+
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// opened takes the marks of the lanes after an open.
+func (k *keeper) opened(j *job) {
+	k.breaker.Success()
+	if !k.everOpened {
+		highest, used := uint64(0), !k.openTried
+		for _, m := range j.marks {
+			highest, used = max(highest, m.Fence), used || m.ID.Epoch == k.epoch
+		}
+		if highest > k.epoch || highest == k.epoch && used {
+			k.renumber(highest + 1)
+			return
+		}
+	}
+	if !k.everOpened {
+		k.skipped = j.skipped
+		k.stored -= int64(j.skipped)
+		if k.conflict && j.skipped > 0 {
+			k.loss.unknown(k.nowMilli(), frame.Conflict)
+		}
+	}
+	k.everOpened, k.phase, k.level, k.drainedTo = true, connected, j.level, frame.ID{}
+	k.gapErrors, k.silent, k.lastErr = 0, false, nil
+	for i := range k.lanes {
+		k.reposition(&k.lanes[i], j.marks[i].ID)
+		if k.level == Memory {
+			k.settle(&k.lanes[i], j.marks[i].ID)
+		}
+	}
+	k.syncer.restart()
+	k.o.Event(Event{Kind: EventConnected, Level: k.level})
+}
+
+// reposition sets a lane to the server's mark and declares what is missing
+// between it and what is still held.
+func (k *keeper) reposition(l *lane, mark frame.ID) {
+	missing := l.position(mark)
+	if k.o.Store != nil && l.lane != frame.Backfill && mark.Epoch < k.epoch {
+		k.older[l.lane] = true // what Redis had of earlier runs and lost goes again
+	}
+	k.tallyQueue(l)
+	if k.unsure && k.sender.batch.Lane == l.lane {
+		k.tallyBatch(l, mark)
+		k.unsure = false
+	}
+	if missing.empty() {
+		return
+	}
+	if k.o.Store != nil && l.lane == frame.Backfill && missing.to.Less(k.o.Store.Last(l.lane)) {
+		// the store may still hold them, and declares what it does not
+		return
+	}
+	k.o.Event(Event{Kind: EventRewound, Lane: l.lane, From: missing.from, To: missing.to})
+	if l.hole.empty() {
+		l.hole = missing
+	} else {
+		l.hole.from, l.hole.n = missing.from, -1
+	}
+}
+
+// renumber takes a higher epoch because Redis has seen this one under this
+// device's name: the store is new, or was restored. The next open uses it.
+func (k *keeper) renumber(to uint64) {
+	from := k.epoch
+	if k.o.Store != nil {
+		if err := k.o.Store.Reassign(to); err != nil {
+			k.storeFailed(err)
+			k.breaker.Failure(time.Now())
+			return
+		}
+	}
+	for i := range k.lanes {
+		k.lanes[i].renumber(from, to)
+	}
+	k.epoch, k.openTried, k.conflict = to, false, true
+	k.o.Event(Event{Kind: EventRenumbered, From: frame.ID{Epoch: from}, To: frame.ID{Epoch: to}})
+}
+
+func (k *keeper) fence(err *FencedError) {
+	for i := range k.lanes {
+		k.lanes[i].putBack()
+	}
+	if !k.everOpened {
+		k.breaker.Success() // the server answered
+		k.renumber(err.Mark.Fence + 1)
+		return
+	}
+	k.phase, k.lastErr = fenced, err
+	k.o.Event(Event{Kind: EventFenced, Err: err})
+}
+
+// settle releases what Redis holds durably up to id.
+func (k *keeper) settle(l *lane, id frame.ID) {
+	if l.durable == id {
+		return
+	}
+	l.settle(id)
+	if k.o.Store != nil {
+		k.o.Store.Release(l.lane, id)
+		k.released = true
+	}
+}
