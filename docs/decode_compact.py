@@ -7,7 +7,8 @@ An example for readers of the stream, with nothing but the standard library:
     for name, unit, stamp, value in decode(entry[b"d"], int(entry[b"n"]), int(entry[b"t0"])):
         ...
 
-value is a float, or a str for a change of status. Run as a program it reads
+value is a float, or a str for an event: a status such as "lost", or an alarm
+such as "alarm high". Run as a program it reads
 lines "n t0 hex" from standard input and prints the samples of each, one a
 line, separated by tabs, and an empty line after each payload.
 """
@@ -33,7 +34,10 @@ kvar kvarh dB dBm Ohm S/m pH l
 m3 l/s m3/s mm cm km km/h 1/min
 T N cd lm W/m2 %EL EL""".split()
 UNITS[0] = UNITS[1] = ""
-STATUS = ["ok", "stale", "bad", "lost"]
+EVENTS = {
+    1: ["ok", "stale", "bad", "lost"],
+    2: ["alarm clear", "alarm high", "alarm low", "alarm stale"],
+}
 
 MAX_SAMPLES, MAX_CHANNELS, MAX_TEXT = 65536, 4096, 262144
 
@@ -324,15 +328,15 @@ def read_events(r, m, dictionary, values, room):
         skip, channel, stamp = r.number(m.skip), r.number(m.channel), r.number(m.stamp)
         kind, code = r.number(m.event), r.number(m.event)
         check(taken + skip <= len(values) and channel < len(dictionary), "place of an event")
-        check(kind == 1 and code <= 3, "unknown event")
+        check(kind in EVENTS and code <= 3, "unknown event")
         out += values[taken:taken + skip]
         taken += skip
-        out.append((channel, stamp, STATUS[code]))
+        out.append((channel, stamp, EVENTS[kind][code]))
     return out + values[taken:]
 
 
 def decode(payload, n, t0):
-    """Return the samples of a payload: (name, unit, stamp in ms, float or status)."""
+    """Return the samples of a payload: (name, unit, stamp in ms, float or event)."""
     check(len(payload) > 0 and n <= MAX_SAMPLES, "empty, or too many samples")
     check(payload[0] == 1, "unknown version %d" % payload[0])
     r, m = Reader(payload[1:]), Models()

@@ -59,6 +59,9 @@ func checkDecodes(t *testing.T, s *Schema, samples []drivers.Sample, f *Frame) {
 		if w.Kind == drivers.KindStatus && got.Quality != w.Quality {
 			t.Fatalf("sample %d: got quality %v, want %v", i, got.Quality, w.Quality)
 		}
+		if w.Kind == drivers.KindAlarm && (got.Alarm != w.Alarm || got.Quality != drivers.OK) {
+			t.Fatalf("sample %d: got alarm %v of quality %v, want %v", i, got.Alarm, got.Quality, w.Alarm)
+		}
 		if w.Kind == drivers.KindValue && math.Float64bits(got.Value) != math.Float64bits(w.Value) {
 			t.Fatalf("sample %d: got %v, want %v", i, got.Value, w.Value)
 		}
@@ -148,7 +151,9 @@ func mixed(seed uint64) (*Schema, []drivers.Sample) {
 		x := drivers.Sample{Stamp: stamp, Channel: c}
 		switch k := rng.IntN(40); {
 		case k == 0:
-			x.Kind, x.Quality = drivers.KindStatus, drivers.Quality(rng.IntN(4))
+			if x.Kind, x.Quality = drivers.KindStatus, drivers.Quality(rng.IntN(4)); len(samples)%3 == 0 {
+				x.Kind, x.Alarm, x.Quality = drivers.KindAlarm, drivers.Alarm(x.Quality), drivers.OK
+			}
 		case k == 1:
 			x.Value = rng.NormFloat64() * math.Pow(10, float64(rng.IntN(600)-300))
 		default:

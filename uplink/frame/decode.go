@@ -35,8 +35,24 @@ type Record struct {
 	Channel int    // index into the frame's dictionary, see Decoder.Channel
 	Stamp   int64  // milliseconds on the clock that t0 was given on
 	Kind    drivers.Kind
-	Quality drivers.Quality // of a KindStatus; values are OK
+	Quality drivers.Quality // of a KindStatus; OK otherwise
+	Alarm   drivers.Alarm   // of a KindAlarm; clear otherwise
 	Value   float64         // of a KindValue
+}
+
+// Event returns, for what is no value, what stands behind the channel's name
+// in SenML ("/status", "/alarm") and the word that it says. Both are empty for
+// a value.
+func (r *Record) Event() (suffix, word string) { return event(r.Kind, r.Quality, r.Alarm) }
+
+func event(k drivers.Kind, q drivers.Quality, a drivers.Alarm) (suffix, word string) {
+	switch k {
+	case drivers.KindStatus:
+		return "/status", q.String()
+	case drivers.KindAlarm:
+		return "/alarm", a.String()
+	}
+	return "", ""
 }
 
 // Decoder reads compact payloads. It keeps its storage from one payload to
@@ -66,6 +82,7 @@ type sample struct {
 	channel uint16
 	kind    drivers.Kind
 	quality drivers.Quality
+	alarm   drivers.Alarm
 }
 
 // placed is an event and how many values stand before it.
@@ -97,7 +114,7 @@ func (d *Decoder) At(i int) Record {
 	name, unit := d.Channel(int(s.channel))
 	return Record{
 		Name: name, Unit: unit, Channel: int(s.channel), Stamp: d.t0 + s.stamp,
-		Kind: s.kind, Quality: s.quality, Value: s.value,
+		Kind: s.kind, Quality: s.quality, Alarm: s.alarm, Value: s.value,
 	}
 }
 

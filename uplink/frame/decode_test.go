@@ -24,8 +24,9 @@ func TestEncodeReportsCallersMistakes(t *testing.T) {
 		{"too many", newFrame(s, 5), make([]drivers.Sample, 5), errTooMany},
 		{"payload too small", &Frame{Payload: make([]byte, 0, MaxPayload(s, 1)-1)}, []drivers.Sample{one}, errCapacity},
 		{"unknown channel", newFrame(s, 1), []drivers.Sample{{Channel: 6}}, errChannel},
-		{"unknown kind", newFrame(s, 1), []drivers.Sample{{Kind: 2}}, errKind},
+		{"unknown kind", newFrame(s, 1), []drivers.Sample{{Kind: 3}}, errKind},
 		{"unknown quality", newFrame(s, 1), []drivers.Sample{{Kind: drivers.KindStatus, Quality: 4}}, errKind},
+		{"unknown alarm", newFrame(s, 1), []drivers.Sample{{Kind: drivers.KindAlarm, Alarm: 4}}, errAlarm},
 		{"infinite", newFrame(s, 1), []drivers.Sample{{Value: math.Inf(1)}}, errFinite},
 		{"not a number", newFrame(s, 2), []drivers.Sample{one, {Value: math.NaN()}}, errFinite},
 	}

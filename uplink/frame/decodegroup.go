@@ -184,14 +184,27 @@ func (d *Decoder) readEvents() error {
 		stamp := d.rc.number(&d.m.stamp)
 		kind := d.rc.number(&d.m.event)
 		code := d.rc.number(&d.m.event)
-		if after > uint64(d.filled) || channel >= uint64(len(d.dict)) ||
-			kind != uint64(drivers.KindStatus) || code > uint64(drivers.Lost) {
+		if after > uint64(d.filled) || channel >= uint64(len(d.dict)) {
 			return errEvent
 		}
-		d.events = append(d.events, placed{sample{
-			stamp: int64(stamp), channel: uint16(channel),
-			kind: drivers.KindStatus, quality: drivers.Quality(code),
-		}, int(after)})
+		e := placed{sample{stamp: int64(stamp), channel: uint16(channel)}, int(after)}
+		if !e.become(kind, code) {
+			return errEvent
+		}
+		d.events = append(d.events, e)
 	}
 	return nil
+}
+
+// become makes s the event that kind and code number, if there is such.
+func (s *sample) become(kind, code uint64) bool {
+	switch {
+	case kind == uint64(drivers.KindStatus) && code <= uint64(drivers.Lost):
+		s.kind, s.quality = drivers.KindStatus, drivers.Quality(code)
+	case kind == uint64(drivers.KindAlarm) && code <= uint64(drivers.AlarmStale):
+		s.kind, s.alarm = drivers.KindAlarm, drivers.Alarm(code)
+	default:
+		return false
+	}
+	return true
 }

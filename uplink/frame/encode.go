@@ -155,6 +155,10 @@ func (e *Encoder) count(s *drivers.Sample) error {
 		r.carries |= 1 << p.slot
 	case s.Kind == drivers.KindStatus && s.Quality <= drivers.Lost:
 		r.events++
+	case s.Kind == drivers.KindAlarm && s.Alarm > drivers.AlarmStale:
+		return errAlarm
+	case s.Kind == drivers.KindAlarm:
+		r.events++
 	default:
 		return errKind
 	}

@@ -169,6 +169,14 @@ func (e *Encoder) missing(s *scale, values []float64) {
 	}
 }
 
+// eventCode returns the number of an event's new state.
+func eventCode(s *drivers.Sample) uint64 {
+	if s.Kind == drivers.KindAlarm {
+		return uint64(s.Alarm)
+	}
+	return uint64(s.Quality)
+}
+
 // events codes what is no value: how many samples stand before each since
 // the last, its channel, stamp, kind and code.
 func (e *Encoder) events(samples []drivers.Sample) {
@@ -191,7 +199,7 @@ func (e *Encoder) events(samples []drivers.Sample) {
 		e.rc.number(&e.m.channel, uint64(e.index[s.Channel]))
 		e.rc.number(&e.m.stamp, uint64(millis(s.Stamp)-e.t0))
 		e.rc.number(&e.m.event, uint64(s.Kind))
-		e.rc.number(&e.m.event, uint64(s.Quality))
+		e.rc.number(&e.m.event, eventCode(s))
 		skipped = 0
 		n--
 	}

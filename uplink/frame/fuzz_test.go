@@ -37,7 +37,9 @@ func fuzzSamples(s *Schema, b []byte) (samples []drivers.Sample) {
 		raw := binary.LittleEndian.Uint64(b[7:])
 		switch b[1] % 8 {
 		case 0:
-			x.Kind, x.Quality = drivers.KindStatus, drivers.Quality(b[2]%4)
+			if x.Kind, x.Quality = drivers.KindStatus, drivers.Quality(b[2]%4); b[2]&4 != 0 {
+				x.Kind, x.Quality, x.Alarm = drivers.KindAlarm, 0, drivers.Alarm(b[2]%4)
+			}
 		case 1:
 			x.Value = math.Float64frombits(raw)
 		case 2:
@@ -91,6 +93,7 @@ func FuzzRoundTrip(f *testing.F) {
 
 func FuzzParseSenML(f *testing.F) {
 	f.Add([]byte(`[{"bn":"pi-01/","bt":1700000000.25,"n":"a/b","u":"Cel","v":21.53},{"n":"a/c/status","t":10.002,"vs":"lost"}]`))
+	f.Add([]byte(`[{"bn":"pi-01/","bt":1,"n":"a/b/alarm","vs":"high"},{"n":"a/b/alarm","t":0.5,"vs":"clear"}]`))
 	f.Add([]byte(`[{"n":"a","bv":1,"bs":2,"v":1e308,"s":3,"ut":4,"bver":10,"vd":"aGk"}]`))
 	f.Fuzz(func(t *testing.T, pack []byte) {
 		records, err := ParseSenML(pack)

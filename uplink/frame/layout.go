@@ -122,7 +122,7 @@ const (
 )
 
 // maxPayload returns the worst size of a frame of n samples. An event (at most
-// 26+15+54+4+5 bits) takes less than a value in a row of its own. Cutting a
+// 26+15+54+5+5 bits) takes less than a value in a row of its own. Cutting a
 // range of 2^24 or more into 2^16 whole parts wastes less than 1/177 of a bit,
 // so a part in 128 is more than enough for the coder's losses.
 func (l *layout) maxPayload(n int) int {
@@ -147,5 +147,6 @@ var (
 	errCapacity = errors.New("compact: payload capacity is below MaxPayload")
 	errChannel  = errors.New("compact: sample of a channel that the schema does not have")
 	errKind     = errors.New("compact: sample of unknown kind or quality")
+	errAlarm    = errors.New("compact: sample of unknown alarm state")
 	errFinite   = errors.New("compact: value is not a finite number")
 )

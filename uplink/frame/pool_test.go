@@ -21,6 +21,20 @@ func TestPoolHandsOutByCapacity(t *testing.T) {
 	}
 }
 
+func TestClassGoesWithTheFrame(t *testing.T) {
+	p := NewPool(PoolSize{Small: 2, SmallBytes: 10})
+	a, b := p.Get(1), p.Get(1)
+	a.Class, a.Payload = Urgent, append(a.Payload, 1)
+	if !b.CopyFrom(a) || b.Class != Urgent {
+		t.Errorf("class %d of a copy, want %d", b.Class, Urgent)
+	}
+	a.Free()
+	b.Free()
+	if f := p.Get(1); f.Class != Normal || len(f.Payload) != 0 {
+		t.Errorf("class %d and %d bytes of a frame from the pool, want none", f.Class, len(f.Payload))
+	}
+}
+
 func TestFreedIsRaisedForWhoFoundNone(t *testing.T) {
 	raised := func(p *Pool) bool {
 		select {

@@ -4,8 +4,6 @@ import (
 	"math"
 	"strconv"
 	"unicode/utf8"
-
-	"github.com/telhub/telhub/drivers"
 )
 
 // AppendSenML appends d's samples as a SenML pack (RFC 8428, JSON) and
@@ -40,8 +38,9 @@ func (d *Decoder) appendRecord(dst []byte, s *sample) []byte {
 	name, unit := d.Channel(int(s.channel))
 	dst = append(dst, `"n":"`...)
 	dst = appendEscaped(dst, name)
-	if s.kind == drivers.KindStatus {
-		dst = append(dst, `/status`...)
+	suffix, word := event(s.kind, s.quality, s.alarm)
+	if suffix != "" {
+		dst = append(dst, suffix...)
 	} else if len(unit) > 0 {
 		dst = append(dst, `","u":"`...)
 		dst = appendEscaped(dst, unit)
@@ -51,9 +50,9 @@ func (d *Decoder) appendRecord(dst []byte, s *sample) []byte {
 		dst = append(dst, `,"t":`...)
 		dst = appendSeconds(dst, s.stamp)
 	}
-	if s.kind == drivers.KindStatus {
+	if suffix != "" {
 		dst = append(dst, `,"vs":"`...)
-		dst = append(dst, s.quality.String()...)
+		dst = append(dst, word...)
 		return append(dst, `"}`...)
 	}
 	dst = append(dst, `,"v":`...)
@@ -131,8 +130,8 @@ func escapedLen[T string | []byte](s T) (n int) {
 	return n
 }
 
-// The longest parts of a pack besides names, units and device: 20 digits and
-// a point of seconds with a sign; a number such as -0.0000012345678901234567.
+// The longest parts of a pack besides names, units and device ("/status" is
+// the longer suffix, a number the longer value): 20 digits and a point of seconds with a sign; a number such as -0.0000012345678901234567.
 const (
 	senmlSeconds = len(`-9223372036854775.808`)
 	senmlNumber  = len(`-0.0000012345678901234567`)

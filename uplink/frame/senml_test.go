@@ -28,12 +28,14 @@ func TestSenMLText(t *testing.T) {
 		{Stamp: 5e9, Channel: 0, Value: 21.53}, {Stamp: 5e9, Channel: 1, Value: -0.5},
 		{Stamp: 15_002e6, Channel: 2, Kind: drivers.KindStatus, Quality: drivers.Lost},
 		{Stamp: 5_120e6, Channel: 5, Value: 1e-9},
+		{Stamp: 17e9, Channel: 0, Kind: drivers.KindAlarm, Alarm: drivers.AlarmHigh},
 	}
 	d := decoderOf(t, greenhouse(), samples)
 	got := string(AppendSenML([]byte("x"), "pi-01", d, 1_699_999_995_250, true))
 	want := `x[{"bn":"pi-01/","bt":1700000000.25,"n":"greenhouse/temperature","u":"Cel","v":21.53}` +
 		`,{"n":"greenhouse/humidity","u":"%RH","v":-0.5}` +
 		`,{"n":"greenhouse/pressure/status","t":10.002,"vs":"lost"}` +
+		`,{"n":"greenhouse/temperature/alarm","t":12,"vs":"high"}` +
 		`,{"n":"tank/höhe \"x\"","u":"furlong","t":0.12,"v":1e-09}]`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -81,6 +83,12 @@ func checkMeasurement(t *testing.T, m Measurement, r Record) {
 	if r.Kind == drivers.KindStatus {
 		if m.Name != name+"/status" || m.Text == nil || *m.Text != r.Quality.String() {
 			t.Fatalf("got %+v, want status %v of %s", m, r.Quality, name)
+		}
+		return
+	}
+	if r.Kind == drivers.KindAlarm {
+		if m.Name != name+"/alarm" || m.Text == nil || *m.Text != r.Alarm.String() {
+			t.Fatalf("got %+v, want alarm %v of %s", m, r.Alarm, name)
 		}
 		return
 	}

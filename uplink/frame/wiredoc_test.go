@@ -89,6 +89,9 @@ func vectors() []vector {
 	status := func(ms int64, c uint16, q drivers.Quality) drivers.Sample {
 		return drivers.Sample{Stamp: ms * 1e6, Channel: c, Kind: drivers.KindStatus, Quality: q}
 	}
+	alarm := func(ms int64, c uint16, a drivers.Alarm) drivers.Sample {
+		return drivers.Sample{Stamp: ms * 1e6, Channel: c, Kind: drivers.KindAlarm, Alarm: a}
+	}
 	rows := []drivers.Sample{}
 	for i := range int64(40) {
 		t := 5000 + 1000*i + i*i%3
@@ -132,6 +135,9 @@ func vectors() []vector {
 		{"one value beside the scale", g, sparse, false},
 		{"fraction and step", minutes, []drivers.Sample{
 			value(0, 0, 28800001.0/600000), value(0, 1, 3*0.1), value(1000, 0, 28800013.0/600000), value(1000, 1, 6*0.1), value(2000, 1, 7*0.1)}, false},
+		{"alarms, and a status of the same word", g, []drivers.Sample{
+			alarm(1000, 0, drivers.AlarmHigh), status(1000, 1, drivers.Stale), alarm(1500, 1, drivers.AlarmStale),
+			alarm(2000, 0, drivers.AlarmClear), alarm(2000, 4, drivers.AlarmLow), value(2000, 3, 1234.567)}, false},
 	}
 }
 
@@ -153,12 +159,16 @@ func lines(d *Decoder, sep string) string {
 	var b strings.Builder
 	for i := range d.Len() {
 		r := d.At(i)
-		unit, value := string(r.Unit), r.Quality.String()
+		unit := string(r.Unit)
 		if unit == "" {
 			unit = "-"
 		}
-		if r.Kind == drivers.KindValue {
+		_, value := r.Event()
+		switch r.Kind {
+		case drivers.KindValue:
 			value = strconv.FormatFloat(r.Value, 'g', -1, 64)
+		case drivers.KindAlarm:
+			value = "alarm " + value
 		}
 		b.WriteString(strings.Join([]string{string(r.Name), unit, strconv.FormatInt(r.Stamp, 10), value}, sep) + "\n")
 	}

@@ -5,6 +5,10 @@
 --       before the batch  5 maxlen, 0 = never trim  6 device
 --       then per frame: epoch number n t0 t1 q boot enc payload
 --
+-- q is one of the words of docs/wire.md, at most 8 bytes. A longer one is
+-- "word;after;before": the bounds of an undated frame, 0 = not known. So the
+-- usual frame needs no argument more.
+--
 -- Without frames: raises the fence and returns the mark as it was.
 -- With frames: returns how many were new. Frames up to the mark are skipped,
 -- so that a repeated call changes nothing.
@@ -43,7 +47,24 @@ local last = #ARGV - 8
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2] .. ';' .. ARGV[last] .. ';' .. ARGV[last + 1])
 while i <= last do
   local r
-  if ARGV[5] == '0' then
+  if #ARGV[i + 5] > 8 then
+    local q, after, before = string.match(ARGV[i + 5], '^(%a+);(%-?%d+);(%-?%d+)$')
+    local c = {'XADD', KEYS[1], '*'}
+    if ARGV[5] ~= '0' then
+      c = {'XADD', KEYS[1], 'MAXLEN', '~', ARGV[5], '*'}
+    end
+    for _, v in ipairs({'dev', ARGV[6], 'ep', ARGV[i], 'seq', ARGV[i + 1], 'n', ARGV[i + 2], 't0', ARGV[i + 3],
+      't1', ARGV[i + 4], 'q', q, 'boot', ARGV[i + 6], 'enc', ARGV[i + 7], 'd', ARGV[i + 8]}) do
+      c[#c + 1] = v
+    end
+    if after ~= '0' then
+      c[#c + 1], c[#c + 2] = 'after', after
+    end
+    if before ~= '0' then
+      c[#c + 1], c[#c + 2] = 'before', before
+    end
+    r = redis.pcall(unpack(c))
+  elseif ARGV[5] == '0' then
     r = redis.pcall('XADD', KEYS[1], '*', 'dev', ARGV[6], 'ep', ARGV[i], 'seq', ARGV[i + 1], 'n', ARGV[i + 2],
       't0', ARGV[i + 3], 't1', ARGV[i + 4], 'q', ARGV[i + 5], 'boot', ARGV[i + 6], 'enc', ARGV[i + 7], 'd', ARGV[i + 8])
   else

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/redis/go-redis/v9"
 
@@ -32,10 +33,11 @@ type slot struct {
 	epoch, seq uint64
 	n          uint32
 	t0, t1     int64
-	quality    string
+	quality    payload // part of text
 	boot       string
 	encoding   string
 	data       payload
+	text       [len("holdover;-9223372036854775808;-9223372036854775808")]byte
 }
 
 // payload passes bytes to go-redis without boxing them anew.
@@ -70,10 +72,20 @@ func (c *commands) fill(b *uplink.Batch) *redis.IntCmd {
 		it, x := &b.Items[i], &c.slots[i]
 		x.epoch, x.seq, x.n = it.ID.Epoch, it.ID.Seq, it.N
 		x.t0, x.t1 = it.T0, it.T1
-		x.quality, x.boot, x.encoding = it.Quality, it.Boot, it.Encoding
-		x.data.b = it.Data
+		x.quality.b = append(x.text[:0], it.Quality...)
+		if it.After != 0 || it.Before != 0 {
+			x.quality.b = appendBounds(x.quality.b, it.After, it.Before)
+		}
+		x.boot, x.encoding, x.data.b = it.Boot, it.Encoding, it.Data
 	}
 	cmd := c.cmds[b.Lane][len(b.Items)-1]
 	cmd.SetErr(nil)
 	return cmd
+}
+
+// appendBounds appends the bounds of an undated frame to its quality, as
+// append.lua reads them.
+func appendBounds(dst []byte, after, before int64) []byte {
+	dst = strconv.AppendInt(append(dst, ';'), after, 10)
+	return strconv.AppendInt(append(dst, ';'), before, 10)
 }

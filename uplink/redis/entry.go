@@ -20,6 +20,9 @@ type Entry struct {
 	Boot     string
 	Encoding string // "senml", "compact" or "gap"
 	Data     []byte
+	// After and Before bound, in Unix milliseconds, when an undated frame was
+	// sampled; 0 = not known.
+	After, Before int64
 }
 
 // ErrEntry: an entry is not as docs/wire.md describes it.
@@ -45,12 +48,19 @@ func ParseEntry(values map[string]any) (Entry, error) {
 		}
 		return n
 	}
+	optional := func(name string) int64 {
+		if _, there := values[name]; !there {
+			return 0
+		}
+		return number(name, math.MinInt64, math.MaxInt64)
+	}
 	count := func(name string, most int64) uint64 { return uint64(number(name, 0, most)) }
 	e.Device, e.ID = text("dev"), frame.ID{Epoch: count("ep", math.MaxInt64), Seq: count("seq", math.MaxInt64)}
 	e.N = uint32(count("n", math.MaxUint32))
 	e.T0, e.T1 = number("t0", math.MinInt64, math.MaxInt64), number("t1", math.MinInt64, math.MaxInt64)
 	e.Quality, e.Boot, e.Encoding = text("q"), text("boot"), text("enc")
 	e.Data = []byte(text("d"))
+	e.After, e.Before = optional("after"), optional("before")
 	return e, errors.Join(errs...)
 }
 
@@ -85,8 +95,8 @@ func (e *Entry) compact(dec *frame.Decoder) ([]Sample, error) {
 	for i := range out {
 		r := dec.At(i)
 		out[i] = Sample{Name: string(r.Name), Unit: string(r.Unit), Millis: r.Stamp, Value: r.Value}
-		if r.Kind != 0 {
-			out[i] = Sample{Name: string(r.Name) + "/status", Millis: r.Stamp, Text: r.Quality.String()}
+		if suffix, word := r.Event(); suffix != "" {
+			out[i] = Sample{Name: string(r.Name) + suffix, Millis: r.Stamp, Text: word}
 		}
 	}
 	return out, nil

@@ -110,7 +110,15 @@ func TestParseEntry(t *testing.T) {
 	if err != nil || e.ID != (frame.ID{Epoch: 4, Seq: 7}) || e.N != 3 || e.T0 != -5 || e.T1 != 2000 || string(e.Data) != "x" {
 		t.Errorf("entry %+v, %v", e, err)
 	}
+	if e.After != 0 || e.Before != 0 {
+		t.Errorf("bounds %d and %d of an entry without any", e.After, e.Before)
+	}
+	good["after"], good["before"] = "1700000000000", "-1"
+	if e, err := ParseEntry(good); err != nil || e.After != 1700000000000 || e.Before != -1 {
+		t.Errorf("bounds %d and %d, %v", e.After, e.Before, err)
+	}
 	for field, value := range map[string]any{
+		"after": "soon", "before": "",
 		"dev": nil, "ep": "four", "seq": "-1", "n": "4294967296", "t0": "", "t1": "1e3", "q": nil, "boot": nil, "enc": 7, "d": nil,
 	} {
 		bad := make(map[string]any)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -99,6 +101,49 @@ func TestAppendWritesTheContract(t *testing.T) {
 	mark, err := c.HGet(t.Context(), "telhub:{0}:state", "pi-01|live").Result()
 	if err != nil || mark != "4;4;1" {
 		t.Errorf("mark %q, %v, want 4;4;1", mark, err)
+	}
+}
+
+// Bounds stand at the end of an entry, each only if it is known.
+func TestBoundsOfUndatedFrames(t *testing.T) {
+	for _, maxLen := range []int64{0, 1000} {
+		srv := redistest.Start(t)
+		o := options(srv.Addr())
+		o.MaxLen = maxLen
+		s, c := newSink(t, o), client(t, srv)
+		open(t, s, 1)
+		b := batch(1, 1, 1, 5)
+		for i := range b.Items[:4] {
+			b.Items[i].Quality = "unset"
+		}
+		b.Items[1].After = 1700000000000
+		b.Items[2].Before = 1700000005000
+		b.Items[3].After, b.Items[3].Before = math.MinInt64, math.MaxInt64
+		mustAppend(t, s, b)
+		mustAppend(t, s, b) // again changes nothing
+		got, err := c.Do(t.Context(), "XRANGE", "telhub:{0}:live", "-", "+").Slice()
+		if err != nil || len(got) != 5 {
+			t.Fatalf("%d entries, %v, want 5", len(got), err)
+		}
+		for i, want := range []string{"unset", "unset after 1700000000000", "unset before 1700000005000",
+			"unset after -9223372036854775808 before 9223372036854775807", "ntp"} {
+			q, bounds, _ := strings.Cut(want, " ")
+			want := fmt.Sprintf("[dev pi-01 ep 1 seq %d n 3 t0 1000 t1 2000 q %s boot b enc senml d frame %d %s", i+1, q, i+1, bounds)
+			want = strings.TrimSuffix(want, " ") + "]"
+			if fields := fmt.Sprint(got[i].([]any)[1]); fields != want {
+				t.Errorf("entry %v\nwant  %v", fields, want)
+			}
+		}
+		var bounds [][2]int64
+		if _, err := newReader(t, o, false).Next(t.Context(), -1, func(_ frame.Lane, _ string, e Entry) error {
+			bounds = append(bounds, [2]int64{e.After, e.Before})
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if want := "[[0 0] [1700000000000 0] [0 1700000005000] [-9223372036854775808 9223372036854775807] [0 0]]"; fmt.Sprint(bounds) != want {
+			t.Errorf("read bounds %v, want %v", bounds, want)
+		}
 	}
 }
 
@@ -277,5 +322,36 @@ func TestAppendAllocatesNothing(t *testing.T) {
 	step()
 	if n := testing.AllocsPerRun(200, step); n != 0 {
 		t.Errorf("an append allocates %v times, want 0", n)
+	}
+	for i := range b.Items {
+		b.Items[i].Quality, b.Items[i].After, b.Items[i].Before = "unset", 1700000000000, 1700000001000
+	}
+	if n := testing.AllocsPerRun(200, step); n != 0 {
+		t.Errorf("an append of undated frames allocates %v times, want 0", n)
+	}
+}
+
+func BenchmarkAppend(b *testing.B) {
+	srv := redistest.Start(b)
+	for _, undated := range []bool{false, true} {
+		b.Run(fmt.Sprintf("bounds=%v", undated), func(b *testing.B) {
+			s := newSink(b, options(srv.Addr()))
+			lane := batch(1, 1, 1, 16)
+			lane.Lane, lane.Prev = frame.Backfill, open(b, s, 1)[frame.Backfill].ID
+			seq := lane.Prev.Seq
+			b.ReportAllocs()
+			for b.Loop() {
+				for i := range lane.Items {
+					seq++
+					lane.Items[i].ID.Seq = seq
+					if undated {
+						lane.Items[i].Quality, lane.Items[i].After, lane.Items[i].Before = "unset", 1700000000000, 1700000001000
+					}
+				}
+				mustAppend(b, s, lane)
+				lane.Prev = frame.ID{Epoch: 1, Seq: seq}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/16, "ns/frame")
+		})
 	}
 }
