@@ -76,7 +76,7 @@ func chain(t testing.TB, q *quad, samples int) (*Pipeline, *poller, *sink) {
 			t.Error(err)
 		}
 	})
-	s := newPoller(&p.in, "b", &Polled{
+	s := newPoller(&p.in, &BusPlan{Name: "b", Jitter: observer}, &Polled{
 		Name: "q", Sensor: q, Every: time.Second, Channels: []int{0, 1, 2, 3},
 		ReadDuration: observer, Lateness: observer,
 	}, 0)
@@ -103,7 +103,7 @@ func TestReadToSubmitAllocatesNothing(t *testing.T) {
 			p, s, out := chain(t, &quad{fail: fail}, perFrame)
 			oneFrame := func() {
 				for {
-					for p.in.ring.Len() > 4*perFrame { // an overrun's record would allocate
+					for p.in.normal.ring.Len() > 4*perFrame { // an overrun's record would allocate
 						runtime.Gosched()
 					}
 					s.soon(s.in.now())
@@ -131,7 +131,7 @@ func TestStreamAllocatesNothing(t *testing.T) {
 	s.start(p.in.now())
 	chunk := []byte("1x2?_")
 	if got := testing.AllocsPerRun(1000, func() {
-		s.feed(chunk, p.in.now())
+		s.decode(chunk, p.in.now())
 		s.idle(p.in.now())
 		s.checkStale(p.in.now())
 		s.failed(drivers.ErrUnplugged, p.in.now())
@@ -160,7 +160,7 @@ func BenchmarkRingToSubmit(b *testing.B) {
 			var batch [reading]drivers.Sample
 			for i := 0; i < b.N; i += reading {
 				// Half a ring: what a producer outruns is not to be measured.
-				for p.in.ring.Len() > p.in.ring.Cap()/2 {
+				for p.in.normal.ring.Len() > p.in.normal.ring.Cap()/2 {
 					time.Sleep(10 * time.Microsecond)
 				}
 				for c := range batch {
@@ -168,7 +168,7 @@ func BenchmarkRingToSubmit(b *testing.B) {
 						Stamp: int64(i) * 1e6, Channel: uint16(c), Value: float64(200+(i*(c+1))%64) / 8,
 					}
 				}
-				p.in.push(batch[:], int64(i)*1e6)
+				p.in.normal.push(batch[:], int64(i)*1e6)
 			}
 			for a := p.Accounting(); a.Waiting >= uint64(samples); a = p.Accounting() {
 				time.Sleep(10 * time.Microsecond)

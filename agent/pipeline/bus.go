@@ -9,10 +9,6 @@ import (
 )
 
 const (
-	// stagger is over how long the first readings of a bus are spread; it
-	// fixes the sensors' phases.
-	stagger = time.Second
-
 	reopenMin, reopenMax = time.Second, 30 * time.Second
 
 	// suspicion is after how many failures of one sensor that look like the
@@ -26,6 +22,7 @@ type bus struct {
 	in      *intake
 	sensors []*poller
 	reopen  func() error
+	precise bool // slots are so close, or shared with other buses, that a late timer matters
 
 	broken   bool  // nobody is asked before a reopen
 	reopenAt int64 // boottime ns, while broken
@@ -44,17 +41,26 @@ type busCounters struct {
 	text       errorText    // of a reopen
 }
 
-// newBus staggers the phases: sensor i of n begins i/n of the first second,
-// or of its period if that is shorter.
-func newBus(in *intake, plan *BusPlan) *bus {
+// fast is a distance of readings at which a timer's lateness of a millisecond
+// is no longer good enough: it is more than 1 % of it.
+const fast = 100 * time.Millisecond
+
+// newBus prepares a bus; groups are the phases of the groups of sensors.
+func newBus(in *intake, plan *BusPlan, groups map[string]time.Duration) *bus {
 	b := &bus{
 		name: plan.Name, in: in, reopen: plan.Reopen,
 		backoff: backoff{base: reopenMin, limit: reopenMax},
 	}
 	for i := range plan.Sensors {
 		s := &plan.Sensors[i]
-		phase := min(s.Every, stagger) * time.Duration(i) / time.Duration(len(plan.Sensors))
-		b.sensors = append(b.sensors, newPoller(in, plan.Name, s, phase))
+		phase, grouped := groups[s.Group]
+		if !grouped {
+			phase = stagger(plan, i)
+		}
+		if grouped || s.Every/time.Duration(max(s.Oversample, 1)) < fast {
+			b.precise = in.precise
+		}
+		b.sensors = append(b.sensors, newPoller(in, plan, s, phase))
 	}
 	return b
 }
@@ -68,10 +74,10 @@ func (b *bus) start(now int64) {
 // run is the bus's goroutine. Start begins it, closing stop ends it after the
 // driver call under way.
 func (b *bus) run(stop <-chan struct{}) {
-	alarm := newAlarm()
+	alarm := newAlarm(b.precise)
 	for {
 		s, due := b.earliest()
-		if !alarm.sleep(due-b.in.now(), stop) {
+		if !alarm.until(due, b.in.now, stop) {
 			return
 		}
 		if s == nil {
@@ -149,9 +155,7 @@ func (b *bus) breakDown() {
 		b.in.notify(Event{Kind: BusDown, Name: b.name})
 	}
 	for _, s := range b.sensors {
-		s.halt()
-		s.setUp(false, drivers.ErrBus)
-		s.all(drivers.Lost, now)
+		s.lose(drivers.ErrBus, drivers.Lost, now)
 	}
 	b.broken = true
 	b.reopenAt = now

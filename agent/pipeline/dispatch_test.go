@@ -19,7 +19,7 @@ func (r *rig) push(first, n int) {
 	for i := range batch {
 		batch[i] = drivers.Sample{Stamp: r.now(), Value: float64(first + i)}
 	}
-	r.in.push(batch, r.now())
+	r.in.normal.push(batch, r.now())
 }
 
 // counting checks that frames hold the values 0, 1, 2, … in order, but for
@@ -253,7 +253,7 @@ func TestNoNumberBecomesAStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)
 		r.start()
-		r.in.push([]drivers.Sample{
+		r.in.normal.push([]drivers.Sample{
 			{Stamp: boot, Value: 1}, {Stamp: boot, Value: math.NaN()}, {Stamp: boot, Value: math.Inf(-1)},
 		}, r.now())
 		wait(2 * time.Second)

@@ -1,5 +1,7 @@
 package pipeline
 
+import "github.com/telhub/telhub/uplink/frame"
+
 // EventKind names a rare transition.
 type EventKind uint8
 
@@ -18,6 +20,9 @@ const (
 type Event struct {
 	Kind EventKind
 	Name string // of the sensor or bus
-	Err  error  // valid during the call only: drivers reuse their errors
-	N    uint64
+	// Class tells the ring: Stretched and Overrun concern the sensors of high
+	// priority or those of normal priority.
+	Class frame.Class
+	Err   error // valid during the call only: drivers reuse their errors
+	N     uint64
 }

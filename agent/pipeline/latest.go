@@ -21,15 +21,22 @@ type Value struct {
 	Stamp   int64 // of Value, boottime ns; 0 while there was none
 	Quality drivers.Quality
 	Known   bool // false until the first value or status
+
+	Alarm      drivers.Alarm
+	AlarmSince int64 // boottime ns of the sample that told of Alarm; 0 while there was none
 }
 
 // Latest holds the latest value and a thin history of every channel, so that
 // pages and queries never touch the hot path. Updates allocate nothing.
+//
+// With a Processor the values are those that it Observes, before it withholds
+// any; what the drivers gave is in Raw.
 type Latest struct {
 	every int64 // ns between history points
 
-	mu      sync.Mutex // guards entries
+	mu      sync.Mutex // guards the rest
 	entries []entry
+	raw     []Value // by channel; nil without a Processor
 }
 
 type entry struct {
@@ -39,26 +46,57 @@ type entry struct {
 	n      int
 }
 
-func newLatest(channels int, every int64) *Latest {
+// NewLatest allocates a Latest for a schema of so many channels, whose history
+// points are every nanoseconds apart.
+func NewLatest(channels int, every int64) *Latest {
 	return &Latest{every: every, entries: make([]entry, channels)}
 }
 
-// update takes in one batch of samples.
+// keepRaw tells apart what the drivers give and what a Processor makes of it.
+func (l *Latest) keepRaw() { l.raw = make([]Value, len(l.entries)) }
+
+// update takes in one batch of samples as drivers gave them.
 func (l *Latest) update(batch []drivers.Sample) {
 	l.mu.Lock()
-	for i := range batch {
-		l.entries[batch[i].Channel].update(&batch[i], l.every)
+	if l.raw != nil {
+		for i := range batch {
+			l.raw[batch[i].Channel].update(&batch[i])
+		}
+	} else {
+		for i := range batch {
+			l.entries[batch[i].Channel].update(&batch[i], l.every)
+		}
 	}
 	l.mu.Unlock()
 }
 
-func (e *entry) update(s *drivers.Sample, every int64) {
-	e.now.Known = true
-	e.now.Quality = s.Quality
+// Observe takes in one value, status or alarm that a Processor made. It does
+// not keep s and allocates nothing. Safe for concurrent use.
+func (l *Latest) Observe(s *drivers.Sample) {
+	l.mu.Lock()
+	l.entries[s.Channel].update(s, l.every)
+	l.mu.Unlock()
+}
+
+// update takes in s and reports whether it is a value.
+func (v *Value) update(s *drivers.Sample) bool {
+	if s.Kind == drivers.KindAlarm {
+		v.Alarm, v.AlarmSince = s.Alarm, s.Stamp
+		return false
+	}
+	v.Known = true
+	v.Quality = s.Quality
 	if s.Kind != drivers.KindValue {
+		return false
+	}
+	v.Value, v.Stamp = s.Value, s.Stamp
+	return true
+}
+
+func (e *entry) update(s *drivers.Sample, every int64) {
+	if !e.now.update(s) {
 		return
 	}
-	e.now.Value, e.now.Stamp = s.Value, s.Stamp
 	if e.n > 0 {
 		last := e.points[(e.head+HistoryPoints-1)%HistoryPoints].Stamp
 		// A tenth of slack: a sensor of the same period must not lose every
@@ -77,6 +115,17 @@ func (l *Latest) Get(channel int) Value {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.entries[channel].now
+}
+
+// Raw returns what the driver gave last; of a channel that no driver measures
+// nothing is Known. Without a Processor it is what Get returns.
+func (l *Latest) Raw(channel int) Value {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.raw == nil {
+		return l.entries[channel].now
+	}
+	return l.raw[channel]
 }
 
 // AppendHistory appends a channel's history to dst, oldest first.

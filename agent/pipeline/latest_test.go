@@ -7,7 +7,7 @@ import (
 )
 
 func TestLatestKeepsValueThroughAStatus(t *testing.T) {
-	l := newLatest(2, 1000)
+	l := NewLatest(2, 1000)
 	if l.Get(0).Known {
 		t.Error("known before anything arrived")
 	}
@@ -21,7 +21,7 @@ func TestLatestKeepsValueThroughAStatus(t *testing.T) {
 }
 
 func TestHistoryIsThinnedAndBounded(t *testing.T) {
-	l := newLatest(1, 1000)
+	l := NewLatest(1, 1000)
 	for i := range int64(100_000) { // one value in 100, ten for each point
 		l.update([]drivers.Sample{{Stamp: 1 + i*100 + i%7, Value: float64(i)}})
 	}
@@ -41,7 +41,7 @@ func TestHistoryIsThinnedAndBounded(t *testing.T) {
 
 // A sensor with the history's own period, a little early each time.
 func TestHistoryKeepsEveryValueOfASlowSensor(t *testing.T) {
-	l := newLatest(1, 1000)
+	l := NewLatest(1, 1000)
 	for i := range int64(30) {
 		l.update([]drivers.Sample{{Stamp: 1 + i*999}})
 	}

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -32,14 +33,38 @@ type Options struct {
 	Pool    *frame.Pool
 	Outlet  Outlet
 
-	Capacity   int           // samples in the ring; 8192
+	Capacity   int           // samples in the ring; 8192. That of High sensors holds a quarter, at least 256
 	Workers    int           // goroutines that encode; 2
 	MaxSamples int           // most samples in a frame, whatever Shape says; 4096
 	Tick       time.Duration // full frames are looked for at most this often, so that a board can sleep; 100 ms
 	History    time.Duration // distance of a channel's history points; 5 s
 
+	// Processor changes, withholds and makes samples between rings and frames;
+	// nil: they go out as they came. Alarms says that it may make samples of
+	// drivers.KindAlarm: they travel in frames of class frame.Urgent, which are
+	// sealed at once.
+	Processor Processor
+	Alarms    bool
+
+	// Classes are the classes of the schema's channels: frame.Normal or
+	// frame.High. nil: those of High sensors are frame.High. Without a
+	// Processor they must be just that.
+	Classes []frame.Class
+
+	// Latest is filled by the pipeline and by whoever else holds it; it must
+	// be as large as the schema. nil: New makes one.
+	Latest *Latest
+
+	// UTC learns of the wall time that a device told, in Unix milliseconds,
+	// for the instant stamp (ns of CLOCK_BOOTTIME). It is called by the
+	// goroutine that owns the device and must neither block nor allocate; may
+	// be nil.
+	UTC func(utcMilli, stamp int64)
+
 	// Now reads CLOCK_BOOTTIME in nanoseconds; nil means the kernel's.
 	Now func() int64
+
+	precise bool // Now is the kernel's
 
 	// Processing observes how long a frame's samples took to check and
 	// encode; may be nil.
@@ -61,9 +86,12 @@ func (o *Options) fill() error {
 	setDefault(&o.Tick, 100*time.Millisecond)
 	setDefault(&o.History, 5*time.Second)
 	if o.Now == nil {
-		o.Now = clock.Boottime
+		o.Now, o.precise = clock.Boottime, true
 	}
-	var errs []error
+	if o.Classes == nil {
+		o.Classes = o.classesOf()
+	}
+	errs := o.checkSizes()
 	limits := []struct {
 		name             string
 		got, least, most int
@@ -89,6 +117,23 @@ func (o *Options) fill() error {
 	return nil
 }
 
+// checkSizes checks what must be as large as the schema.
+func (o *Options) checkSizes() (errs []error) {
+	n := len(o.Schema.Channels)
+	if len(o.Classes) != n {
+		errs = append(errs, fmt.Errorf("%d classes for %d channels", len(o.Classes), n))
+	}
+	for ch, c := range o.Classes {
+		if c != frame.Normal && c != frame.High {
+			errs = append(errs, fmt.Errorf("channel %d: class %d: a channel's is normal or high", ch, c))
+		}
+	}
+	if o.Latest != nil && len(o.Latest.entries) != n {
+		errs = append(errs, fmt.Errorf("latest values of %d channels for %d", len(o.Latest.entries), n))
+	}
+	return errs
+}
+
 func setDefault[T comparable](v *T, d T) {
 	var zero T
 	if *v == zero {
@@ -96,22 +141,49 @@ func setDefault[T comparable](v *T, d T) {
 	}
 }
 
-// jobs is how many frames can be under way between dispatcher and outlet: one
-// being filled, one being submitted, two for each worker.
-func (o *Options) jobs() int { return 2 + 2*o.Workers }
+// highClass reports whether a channel has class frame.High.
+func (o *Options) highClass() bool { return slices.Contains(o.Classes, frame.High) }
 
-// Bytes returns the worst-case memory of a pipeline with these options: ring,
-// jobs and latest values. The pool's frames, the workers' encoders and the
-// drivers come on top.
+// highCapacity is the size of the ring of High sensors; 0 without any.
+func (o *Options) highCapacity() int {
+	if !o.highSensor() {
+		return 0
+	}
+	return max(o.Capacity/4, 256)
+}
+
+// jobs is how many frames can be under way between dispatcher and outlet: one
+// of each steady class being filled, one being submitted, two for each worker.
+// Alarms come and go and share these.
+func (o *Options) jobs() int {
+	n := 2 + 2*o.Workers
+	if o.highClass() {
+		n++
+	}
+	return n
+}
+
+// Bytes returns the worst-case memory of a pipeline with these options: rings,
+// batches, jobs and latest values. The Processor, the pool's frames, the
+// workers' encoders and the drivers come on top.
 func (o *Options) Bytes() int {
 	f := *o
 	setDefault(&f.Capacity, 8192)
 	setDefault(&f.Workers, 2)
 	setDefault(&f.MaxSamples, 4096)
-	const sample = int(unsafe.Sizeof(drivers.Sample{}))
-	n := f.Capacity*sample + f.jobs()*f.MaxSamples*sample
+	const value = int(unsafe.Sizeof(Value{}))
+	channels := 0
 	if f.Schema != nil {
-		n += len(f.Schema.Channels) * int(unsafe.Sizeof(entry{}))
+		channels = len(f.Schema.Channels)
+		if f.Classes == nil {
+			f.Classes = f.classesOf()
+		}
 	}
-	return n
+	samples := f.Capacity + f.highCapacity() + batchSize + f.jobs()*f.MaxSamples
+	n := channels * int(unsafe.Sizeof(entry{}))
+	if f.Processor != nil {
+		samples += maxOut(f.Processor)
+		n += channels * value
+	}
+	return n + samples*int(unsafe.Sizeof(drivers.Sample{}))
 }

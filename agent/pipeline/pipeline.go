@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/telhub/telhub/buffer"
-	"github.com/telhub/telhub/drivers"
 	"github.com/telhub/telhub/uplink/frame"
 )
 
@@ -37,23 +35,18 @@ func New(o Options) (*Pipeline, error) {
 		return nil, err
 	}
 	p := &Pipeline{
-		in: intake{
-			now:     o.Now,
-			ring:    buffer.New[drivers.Sample](o.Capacity),
-			latest:  newLatest(len(o.Schema.Channels), int64(o.History)),
-			onEvent: o.Notify,
-		},
 		stop:  make(chan struct{}),
 		drain: make(chan context.Context, 1),
 	}
-	p.in.pressure.init(o.Capacity)
+	p.in.init(&o)
 	p.flow = newFlow(&p.in, &o)
 	p.dispatcher = newDispatcher(&p.in, p.flow, &o)
 	for range o.Workers {
 		p.encoders = append(p.encoders, frame.NewEncoder(o.Schema, o.MaxSamples))
 	}
+	phases := phases(o.Buses)
 	for i := range o.Buses {
-		p.buses = append(p.buses, newBus(&p.in, &o.Buses[i]))
+		p.buses = append(p.buses, newBus(&p.in, &o.Buses[i], phases))
 	}
 	for i := range o.Streams {
 		p.streams = append(p.streams, newStream(&p.in, &o.Streams[i]))
@@ -81,7 +74,7 @@ func (p *Pipeline) Start() {
 }
 
 // Stop ends a started pipeline, in this order: sampling stops, the dispatcher
-// empties the ring, workers and sequencer finish. It returns when every sample
+// empties the rings, workers and sequencer finish. It returns when every sample
 // acquired has been submitted or declared and all goroutines have ended. When
 // ctx ends first, what is left is declared lost, and the error says what did
 // not end. Call it once.

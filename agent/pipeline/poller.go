@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"math"
 	"math/bits"
 	"time"
 
@@ -34,19 +35,20 @@ const (
 
 // poller is a polled sensor and where it stands. It belongs to its bus.
 //
-// Its readings lie on a grid: origin + k·every. slot is the instant being
-// served or the next to serve; due is when the bus looks at it again, which
-// differs while it converts or backs off.
+// Its readings lie on its grid. slot is the instant being served or the next to
+// serve; due is when the bus looks at it again, which differs while it converts
+// or backs off.
 type poller struct {
 	source
+	grid
 	sensor drivers.Sensor
-	every  int64 // ns
-	origin int64 // boottime ns
+	gather gather
 
 	slot, due int64
 	phase     int64     // of the first slot after Start
 	begun     int64     // when the service of this slot began; 0 = not yet
 	from      int64     // when the measurement under way began; 0 = not yet
+	triggered int64     // the middle of the call that began a conversion; 0 = none did
 	ready     bool      // initialised since the last failure
 	tries     int       // immediate retries spent on this slot
 	failures  int       // attempts failed in a row
@@ -54,14 +56,14 @@ type poller struct {
 	kind      ErrorKind // of the last failure
 	backoff   backoff
 
-	readDuration, lateness Observer
+	readDuration, lateness, jitter Observer
 }
 
-func newPoller(in *intake, bus string, plan *Polled, phase time.Duration) *poller {
+func newPoller(in *intake, bus *BusPlan, plan *Polled, phase time.Duration) *poller {
 	every := plan.Every
 	s := &poller{
 		sensor: plan.Sensor,
-		every:  int64(every),
+		grid:   grid{every: int64(every), n: int64(max(plan.Oversample, 1))},
 		phase:  int64(phase),
 		backoff: backoff{
 			base:  every,
@@ -69,8 +71,12 @@ func newPoller(in *intake, bus string, plan *Polled, phase time.Duration) *polle
 		},
 		readDuration: plan.ReadDuration,
 		lateness:     plan.Lateness,
+		jitter:       bus.Jitter,
 	}
-	s.source.init(in, plan.Name, plan.Use, bus, plan.Channels)
+	if s.n > 1 {
+		s.gather.outputs = make([]mean, len(plan.Channels))
+	}
+	s.source.init(in, plan.High, plan.Name, plan.Use, bus.Name, plan.Channels)
 	s.stale = stalePeriods * s.every
 	return s
 }
@@ -108,6 +114,9 @@ func (s *poller) serve() outcome {
 		s.failed(drivers.ErrTimeout, now)
 		return s.fail(drivers.ErrTimeout, start, now)
 	case err == nil && wait > 0:
+		if s.triggered == 0 {
+			s.triggered = s.from + (now-s.from)/2
+		}
 		s.due = now + int64(wait)
 		return pending
 	case err == nil:
@@ -136,14 +145,24 @@ func (s *poller) begin(now int64) {
 	if n := late / step; n > 0 {
 		s.count.skipped.Add(uint64(n))
 		s.slot += n * step
+		if s.n > 1 {
+			s.slot = s.floor(now, s.factor())
+		}
 	}
+	if s.jitter != nil {
+		s.jitter.Observe(math.Abs(float64(now-s.slot)) / 1e9)
+	}
+	s.settle(s.slot, now)
 	s.begun = now
 	s.tries = 0
 	s.reading.Reset()
 }
 
-// step is the period in force: every, stretched under back-pressure.
-func (s *poller) step() int64 { return s.every * s.in.pressure.factor.Load() }
+// factor is by how much periods are stretched under back-pressure.
+func (s *poller) factor() int64 { return s.feed.pressure.factor.Load() }
+
+// step is the distance of slots in force.
+func (s *poller) step() int64 { return s.every * s.factor() / s.n }
 
 // ask calls the driver, again at once where that may help.
 func (s *poller) ask(now int64) (wait time.Duration, err error) {
@@ -158,7 +177,7 @@ func (s *poller) ask(now int64) (wait time.Duration, err error) {
 			return 0, err
 		}
 		s.tries++
-		s.from = now
+		s.from, s.triggered = now, 0
 		s.reading.Reset()
 	}
 }
@@ -176,19 +195,43 @@ func (s *poller) call(now int64) (wait time.Duration, err error) {
 			return 0, err
 		}
 		s.ready = true
+		s.from = s.in.now() // what Init takes is no part of the measurement
 	}
 	return s.sensor.Read(&s.reading)
 }
 
 // done ends a measurement that succeeded. Without a stamp of the driver's the
-// reading is dated to the middle of the transaction.
+// reading is dated to the middle of the transaction, or of the first one when
+// that began a conversion and waits followed: what a chip converts is what it
+// saw then.
 func (s *poller) done(now int64) {
 	if s.readDuration != nil {
 		s.readDuration.Observe(float64(now-s.from) / 1e9)
 	}
-	s.publish(s.from+(now-s.from)/2, now)
+	stamp := s.triggered
+	if stamp == 0 {
+		stamp = s.from + (now-s.from)/2
+	}
+	s.take(stamp, now)
 	s.invalids = 0
 	s.answer(now)
+}
+
+// take publishes a reading, or keeps it for the mean of its period.
+func (s *poller) take(stamp, now int64) {
+	stamp = s.date(stamp)
+	if s.n == 1 {
+		s.publish(stamp, now)
+		return
+	}
+	s.gather.add(&s.reading, stamp, s.end(s.slot, s.factor()))
+}
+
+// settle publishes what was gathered in a period that ends by at.
+func (s *poller) settle(at, now int64) {
+	if s.gather.until != 0 && at >= s.gather.until {
+		s.publish(s.gather.result(&s.reading), now)
+	}
 }
 
 // invalid ends a measurement whose answer was the device's mark for "not
@@ -201,7 +244,7 @@ func (s *poller) invalid(now int64) {
 	for i := range s.outputs {
 		s.reading.SetBad(s.outputs[i].index)
 	}
-	s.publish(now, now)
+	s.take(now, now)
 	s.answer(now)
 }
 
@@ -215,8 +258,8 @@ func (s *poller) answer(now int64) {
 // notReady asks again soon, but leaves the slot when the next one is near.
 func (s *poller) notReady(now int64) outcome {
 	s.reading.Reset()
-	s.from = 0
-	pause := min(max(s.every/8, int64(notReadyMin)), int64(notReadyMax))
+	s.from, s.triggered = 0, 0
+	pause := min(max(s.every/s.n/8, int64(notReadyMin)), int64(notReadyMax))
 	if now+pause < s.next() {
 		s.due = now + pause
 		return pending
@@ -227,36 +270,37 @@ func (s *poller) notReady(now int64) outcome {
 
 // rest waits for the next slot.
 func (s *poller) rest(now int64) {
-	s.begun, s.from = 0, 0
+	s.begun, s.from, s.triggered = 0, 0, 0
 	s.slot = s.next()
 	s.due = s.slot
-	s.stale = stalePeriods * s.step()
+	s.settle(s.slot, now)
+	s.stale = stalePeriods * s.every * s.factor()
 	s.checkStale(now)
 }
 
 // next is the slot after this one, on the grid again after a back-off.
-func (s *poller) next() int64 {
-	return s.origin + (s.slot+s.step()-s.origin)/s.every*s.every
-}
+func (s *poller) next() int64 { return s.grid.next(s.slot, s.factor()) }
 
 // fail ends an attempt that failed for good: status, back-off, Init before
 // the next one. start is when the driver was called.
 func (s *poller) fail(err error, start, now int64) outcome {
 	s.failures++
 	s.kind = classify(err)
-	s.halt()
-	s.setUp(false, err)
-	s.all(s.kind.quality(), now)
+	s.lose(err, s.kind.quality(), now)
 	wait := max(int64(s.backoff.next()), min(peace*(now-start), max(s.every, int64(backoffLimit))))
 	s.slot = now + wait
 	s.due = s.slot
 	return failed
 }
 
-// halt drops the measurement under way; the device starts from Init.
-func (s *poller) halt() {
-	s.begun, s.from = 0, 0
+// lose drops the measurement under way; the device starts from Init. What was
+// gathered of its period goes before its status.
+func (s *poller) lose(err error, q drivers.Quality, now int64) {
+	s.begun, s.from, s.triggered = 0, 0, 0
 	s.ready = false
+	s.settle(math.MaxInt64, now)
+	s.setUp(false, err)
+	s.all(q, now)
 }
 
 // soon lets the sensor be asked at now instead of waiting for its slot.

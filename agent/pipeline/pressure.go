@@ -10,8 +10,10 @@ const (
 	stretchEvery = time.Second // and change at most this often
 )
 
-// pressure stretches the periods of polled sensors while the ring is nearly
-// full: doubled above 80 % use, halved back below 50 %.
+// pressure stretches the periods of the polled sensors that use a ring while
+// it is nearly full: doubled above 80 % use, halved back below 50 %. Sensors of
+// high priority have a ring of their own and keep their periods while the
+// others' fills.
 type pressure struct {
 	high, low int // samples in the ring
 

@@ -9,57 +9,110 @@ import (
 // Wake-ups, not work, dominate the cost of a steady flow on a small board: at
 // 10,000 samples/s waking every 100 ms instead of every 10 ms saves a third of
 // the CPU. So the dispatcher rests for a tick whatever comes, and wakes early
-// only when the ring fills fast, or while the outlet wants samples at once.
+// only when a ring fills fast, or while the outlet wants samples at once.
+//
+// With a Processor it wakes for the first sample after the tick, for only what
+// is processed is known: whether it raises an alarm, what the latest value is.
 
-const never = math.MaxInt64
+const (
+	never = math.MaxInt64
 
-// rest sleeps until there is work: for the rest of a tick unless the ring
-// fills fast, then until a frame can be filled or the oldest sample is due. It
-// returns the context of Stop, or nil to go on.
+	// shapeEvery bounds how long a changed Shape goes unnoticed while samples
+	// wait and nobody calls Wake.
+	shapeEvery = time.Second
+)
+
+// rest sleeps until there is work: for the rest of a tick unless a ring fills
+// fast, then until a frame can be filled, the oldest sample is due or the
+// Processor is. It returns the context of Stop, or nil to go on.
 func (d *dispatcher) rest(drain <-chan context.Context) context.Context {
 	if d.starved {
-		_, ctx := d.wait(0, never, drain)
+		_, ctx := d.wait(nothing, never, drain)
 		return ctx
 	}
-	now, have := d.in.now(), len(d.job.samples)
-	due := int64(never)
-	if have > 0 {
-		due = min(d.since+d.age, now+int64(shapeEvery))
-	}
-	if tick := d.woke + d.tick; d.age > 0 && tick > now && tick < due {
-		raised, ctx := d.wait(d.urgent, tick, drain)
-		if raised || ctx != nil {
+	now := d.in.now()
+	due := d.earliest(now)
+	if tick := d.woke + d.tick; d.age > 0 && tick > now {
+		raised, ctx := d.wait(rush, min(tick, due), drain)
+		if raised || ctx != nil || due <= tick {
 			return ctx
 		}
 	}
-	want := 1
-	if have > 0 {
-		want = min(d.limit-have, d.urgent)
-	}
-	_, ctx := d.wait(want, due, drain)
+	_, ctx := d.wait(work, due, drain)
 	return ctx
 }
 
-// wait sleeps until the ring holds fill samples (0: whatever it holds), until
-// the instant at (never: for ever), until Wake or a freed frame that was
-// waited for, or until Stop, whose context it returns. raised is false when
-// only time has passed.
-func (d *dispatcher) wait(fill int, at int64, drain <-chan context.Context) (raised bool, stop context.Context) {
-	d.in.ring.WakeAt(fill)
+// earliest is when there is something to do though no sample comes.
+func (d *dispatcher) earliest(now int64) int64 {
+	due := int64(never)
+	for _, b := range d.builders {
+		if b.len() > 0 {
+			due = min(due, b.since+d.age, now+int64(shapeEvery))
+		}
+	}
+	if d.processor != nil {
+		due = min(due, max(d.processor.Next(), d.woke+d.tick))
+	}
+	return due
+}
+
+// wish says for which fill of the rings the dispatcher is to be woken.
+type wish uint8
+
+const (
+	nothing wish = iota // whatever they hold
+	rush                // a good part of their capacity
+	work                // what fills a frame
+)
+
+// fill translates a wish into a number of samples in f's ring.
+func (d *dispatcher) fill(f *feed, w wish) int {
+	switch {
+	case w == nothing:
+		return 0
+	case w == rush:
+		return f.rush
+	case d.processor != nil:
+		return 1
+	}
+	b := d.builders[f.class]
+	if b.len() == 0 {
+		return 1
+	}
+	return min(d.room(b), f.rush)
+}
+
+// wakeAt sets the fills at which the rings wake the dispatcher.
+func (d *dispatcher) wakeAt(w wish) {
+	d.in.normal.ring.WakeAt(d.fill(&d.in.normal, w))
+	if d.in.high != nil {
+		d.in.high.ring.WakeAt(d.fill(d.in.high, w))
+	}
+}
+
+// wait sleeps until a ring holds what w wishes, until the instant at (never:
+// for ever), until Wake or a freed frame that was waited for, or until Stop,
+// whose context it returns. raised is false when only time has passed.
+func (d *dispatcher) wait(w wish, at int64, drain <-chan context.Context) (raised bool, stop context.Context) {
+	d.wakeAt(w)
 	// While the dispatcher is awake a wake-up would only be stale.
-	defer d.in.ring.WakeAt(0)
+	defer d.wakeAt(nothing)
 	var timer <-chan time.Time
 	if at != never {
 		d.alarm.timer.Reset(time.Duration(at - d.in.now()))
 		timer = d.alarm.timer.C
 		defer d.alarm.timer.Stop()
 	}
-	var freed <-chan struct{}
+	var freed, high <-chan struct{}
 	if d.starved {
 		freed = d.pool.Freed()
 	}
+	if d.in.high != nil {
+		high = d.in.high.ring.Ready()
+	}
 	select {
-	case <-d.in.ring.Ready():
+	case <-d.in.normal.ring.Ready():
+	case <-high:
 	case <-freed:
 	case <-d.kicked:
 	case ctx := <-drain:

@@ -168,19 +168,19 @@ func (rawEncoder) Encode(f *frame.Frame, samples []drivers.Sample) error {
 		f.Payload = binary.LittleEndian.AppendUint64(f.Payload, uint64(s.Stamp))
 		f.Payload = binary.LittleEndian.AppendUint64(f.Payload, math.Float64bits(s.Value))
 		f.Payload = binary.LittleEndian.AppendUint16(f.Payload, s.Channel)
-		f.Payload = append(f.Payload, byte(s.Quality), byte(s.Kind))
+		f.Payload = append(f.Payload, byte(s.Quality), byte(s.Kind), byte(s.Alarm))
 	}
 	f.Kind, f.N = frame.Data, uint32(len(samples))
 	return nil
 }
 
 func rawDecode(p []byte) (samples []drivers.Sample) {
-	for ; len(p) > 0; p = p[20:] {
+	for ; len(p) > 0; p = p[21:] {
 		samples = append(samples, drivers.Sample{
 			Stamp:   int64(binary.LittleEndian.Uint64(p)),
 			Value:   math.Float64frombits(binary.LittleEndian.Uint64(p[8:])),
 			Channel: binary.LittleEndian.Uint16(p[16:]),
-			Quality: drivers.Quality(p[18]), Kind: drivers.Kind(p[19]),
+			Quality: drivers.Quality(p[18]), Kind: drivers.Kind(p[19]), Alarm: drivers.Alarm(p[20]),
 		})
 	}
 	return samples
@@ -189,6 +189,7 @@ func rawDecode(p []byte) (samples []drivers.Sample) {
 // record is what the outlet saw of one frame.
 type record struct {
 	at      int64 // ms since the beginning
+	class   frame.Class
 	gap     *frame.GapInfo
 	samples []drivers.Sample
 }
@@ -220,7 +221,7 @@ func (o *outlet) reshape(samples int, age time.Duration) {
 func (o *outlet) Submit(f *frame.Frame) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	rec := record{at: (o.now() - boot) / ms}
+	rec := record{at: (o.now() - boot) / ms, class: f.Class}
 	if f.Kind == frame.Gap {
 		g, err := frame.ParseGapInfo(f.Payload)
 		if err != nil {

@@ -18,6 +18,7 @@ type source struct {
 	name, use, bus string
 
 	in      *intake
+	feed    *feed // the ring that takes its samples
 	outputs []output
 	stale   int64           // ns of silence after which a channel is stale
 	reading drivers.Reading // being filled by the driver
@@ -59,8 +60,8 @@ type counters struct {
 	text errorText
 }
 
-func (s *source) init(in *intake, name, use, bus string, channels []int) {
-	s.in, s.name, s.use, s.bus = in, name, use, bus
+func (s *source) init(in *intake, high bool, name, use, bus string, channels []int) {
+	s.in, s.feed, s.name, s.use, s.bus = in, in.feed(high), name, use, bus
 	for i, ch := range channels {
 		if ch >= 0 {
 			s.outputs = append(s.outputs, output{index: i, channel: uint16(ch), status: unknown})
@@ -77,11 +78,21 @@ func (s *source) start(now int64) {
 	}
 }
 
-// publish turns the reading into samples and hands them to the ring.
-func (s *source) publish(stamp, now int64) {
+// date gives the stamp of the reading: the driver's own, or else stamp. A
+// device's own wall time is told with it.
+func (s *source) date(stamp int64) int64 {
 	if s.reading.Stamp != 0 {
 		stamp = s.reading.Stamp
 	}
+	if s.reading.UTC != 0 && s.in.utc != nil {
+		s.in.utc(s.reading.UTC, stamp)
+	}
+	return stamp
+}
+
+// publish turns the reading, taken at stamp, into samples and hands them to
+// the ring.
+func (s *source) publish(stamp, now int64) {
 	for i := range s.outputs {
 		o := &s.outputs[i]
 		switch {
@@ -146,7 +157,7 @@ func (s *source) flush(now int64) {
 		return
 	}
 	s.count.samples.Add(uint64(len(s.batch)))
-	s.in.push(s.batch, now)
+	s.feed.push(s.batch, now)
 	s.batch = s.batch[:0]
 }
 

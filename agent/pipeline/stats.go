@@ -41,31 +41,45 @@ type BusStats struct {
 // Stats is a copy of what concerns no single sensor.
 type Stats struct {
 	Accounting
+	RingStats                // of the sensors of normal priority
+	High           RingStats // of those of high priority; zero without any
+	Workers, Busy  int
+	Repaired       uint64 // values that were no number and became a status
+	PressureEvents uint64 // times a factor on periods was raised
+	Wakeups        uint64 // of the dispatcher
+}
+
+// RingStats is a copy of a ring's numbers.
+type RingStats struct {
 	RingLen, RingCap int
 	RingHigh         int    // most samples the ring ever held
 	RingLost         uint64 // overwritten in the ring; declared, or about to be
-	Workers, Busy    int
-	Repaired         uint64 // values that were no number and became a status
-	Stretch          int    // factor on periods, 1 without back-pressure
-	PressureEvents   uint64 // times the factor was raised
-	Wakeups          uint64 // of the dispatcher
+	Stretch          int    // factor on the periods of its sensors, 1 without back-pressure
 }
 
 // Stats copies the totals.
 func (p *Pipeline) Stats() Stats {
-	ring := p.in.ring.Counts()
-	return Stats{
+	x := Stats{
 		Accounting:     p.in.account.read(),
-		RingLen:        p.in.ring.Len(),
-		RingCap:        p.in.ring.Cap(),
-		RingHigh:       ring.High,
-		RingLost:       ring.Lost,
+		RingStats:      p.in.normal.stats(),
 		Workers:        len(p.encoders),
 		Busy:           int(p.flow.busy.Load()),
 		Repaired:       p.flow.repaired.Load(),
-		Stretch:        int(p.in.pressure.factor.Load()),
-		PressureEvents: p.in.pressure.events.Load(),
+		PressureEvents: p.in.normal.pressure.events.Load(),
 		Wakeups:        p.dispatcher.wakeups.Load(),
+	}
+	if h := p.in.high; h != nil {
+		x.High = h.stats()
+		x.PressureEvents += h.pressure.events.Load()
+	}
+	return x
+}
+
+func (f *feed) stats() RingStats {
+	n := f.ring.Counts()
+	return RingStats{
+		RingLen: f.ring.Len(), RingCap: f.ring.Cap(), RingHigh: n.High, RingLost: n.Lost,
+		Stretch: int(f.pressure.factor.Load()),
 	}
 }
 
@@ -119,13 +133,14 @@ func (p *Pipeline) AppendBuses(dst []BusStats) []BusStats {
 	return dst
 }
 
-// Progress is for a watchdog. moved grows with every sample that left;
+// Progress is for a watchdog. moved grows with every sample that left, sent,
+// declared or withheld;
 // overdue is by how much the oldest sample still inside has exceeded the time
 // that frames may take. Silent sensors are no hang: without samples nothing is
 // overdue.
 func (p *Pipeline) Progress() (moved uint64, overdue time.Duration) {
 	x := p.in.account.read()
-	moved = x.Framed + x.Lost
+	moved = x.Framed + x.Lost + x.Withheld
 	if x.Waiting == 0 {
 		return moved, 0
 	}

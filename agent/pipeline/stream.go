@@ -42,7 +42,7 @@ func newStream(in *intake, plan *StreamPlan) *stream {
 		silence: backoff{base: reopen, limit: silentReopens * reopen, n: 1},
 		backoff: backoff{base: portBackoffMin, limit: portBackoffMax},
 	}
-	s.source.init(in, plan.Name, plan.Use, "", plan.Channels)
+	s.source.init(in, plan.High, plan.Name, plan.Use, "", plan.Channels)
 	s.stale, s.varies = int64(stale), true
 	return s
 }
@@ -55,7 +55,7 @@ func (s *stream) start(now int64) {
 // run is the stream's goroutine. Start begins it, closing stop ends it after
 // the Read under way.
 func (s *stream) run(stop <-chan struct{}) {
-	alarm := newAlarm()
+	alarm := newAlarm(false)
 	for {
 		select {
 		case <-stop:
@@ -65,7 +65,7 @@ func (s *stream) run(stop <-chan struct{}) {
 		n, err := s.read()
 		now := s.in.now()
 		if n > 0 {
-			s.feed(s.buf[:n], now)
+			s.decode(s.buf[:n], now)
 		}
 		switch {
 		case err != nil && !errors.Is(err, drivers.ErrTimeout):
@@ -90,15 +90,21 @@ func (s *stream) read() (int, error) {
 	return s.port.Read(s.buf[:])
 }
 
-// feed decodes a chunk that arrived at stamp. The first byte of a chunk
-// arrived when Read returned, give or take the scheduler: a port returns what
-// it has as soon as it has anything.
-func (s *stream) feed(p []byte, stamp int64) {
+// decode takes in a chunk that arrived at stamp: the instant at which Read
+// returned. A port returns what it has as soon as it has anything, so that is
+// when the first byte of a unit was handed over, after a silence, give or take
+// the scheduler. What lies between the wire and that instant is not measured
+// and not corrected: a UART's receive FIFO hands over at half its depth or
+// after a pause of four characters, a USB adapter after its latency timer
+// (1–16 ms). Within a chunk all bytes have the same stamp: where units follow
+// each other without a pause, or the owner was late, it is up to the chunk's
+// length (n-1 byte times) after a unit's first byte, never before it.
+func (s *stream) decode(p []byte, stamp int64) {
 	s.lastByte = stamp
 	for len(p) > 0 {
 		n, ok := s.decoder.Feed(p, stamp, &s.reading)
 		if ok {
-			s.publish(stamp, stamp)
+			s.publish(s.date(stamp), stamp)
 			s.reading.Reset()
 		} else if n == 0 {
 			break // a decoder that consumes nothing must not hold the port
@@ -115,7 +121,7 @@ func (s *stream) idle(now int64) { s.complete(now-s.lastByte, now) }
 // hang-up that is a second: whoever spoke has ended.
 func (s *stream) complete(d, now int64) {
 	if s.decoder.Idle(time.Duration(d), &s.reading) {
-		s.publish(s.lastByte, now)
+		s.publish(s.date(s.lastByte), now)
 		s.reading.Reset()
 	}
 	s.tally(now)

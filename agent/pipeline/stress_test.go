@@ -78,7 +78,7 @@ func TestNothingVanishesUnderStress(t *testing.T) {
 				for c := range batch {
 					batch[c] = drivers.Sample{Stamp: now, Channel: uint16(3*k + c), Value: float64(i)}
 				}
-				p.in.push(batch, now)
+				p.in.normal.push(batch, now)
 			}
 		})
 	}

@@ -101,7 +101,8 @@ func (f *flow) encode(enc encoder, j *job) {
 
 // check turns a value that is no number into its channel's status, which is
 // what it means: no arithmetic or codec downstream meets one. Drivers that use
-// Reading.Set never produce it.
+// Reading.Set never produce it. Samples are checked before a Processor sees
+// them, and before they are encoded.
 func (f *flow) check(samples []drivers.Sample) {
 	for i := range samples {
 		s := &samples[i]
