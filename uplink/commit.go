@@ -42,6 +42,10 @@ func (k *keeper) commit() {
 	if k.committer.busy || k.nowMilli() < k.committer.notYet {
 		return
 	}
+	if k.urgent() {
+		k.startCommit()
+		return
+	}
 	if !k.dirty {
 		if k.released {
 			k.startCommit() // writes nothing; unlinks what is acknowledged
@@ -58,6 +62,10 @@ func (k *keeper) startCommit() {
 	if k.committer.busy {
 		return
 	}
+	if a := &k.ahead; a.durable.Less(a.put) {
+		a.notYet = k.nowMilli() + aheadEvery.Milliseconds()
+	}
+	k.ahead.asked = k.ahead.put
 	k.dirty, k.released, k.committer.busy = false, false, true
 	k.committer.jobs <- struct{}{}
 }
@@ -70,6 +78,7 @@ func (k *keeper) committed() {
 			k.o.Event(Event{Kind: EventStoreRecovered})
 		}
 		c.failed, c.notYet, k.storeErr = 0, 0, nil
+		k.ahead.durable = k.ahead.asked
 		k.nextDrain = time.Time{}
 		return
 	}

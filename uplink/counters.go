@@ -12,6 +12,7 @@ var Causes = [...]frame.Cause{
 type Counters struct {
 	Received  uint64              // in frames that were submitted
 	Delivered [frame.Lanes]uint64 // in frames that Redis accepted
+	Redated   uint64              // of Delivered: dated, although no date was known when they were taken
 	Spooled   uint64              // in frames that went to the store instead of live
 	Lost      [len(Causes)]uint64 // lost, as far as their number is known
 	Declared  uint64              // gap records that Redis accepted

@@ -48,24 +48,46 @@ func (k *keeper) planOpen(j *job, now time.Time) {
 // planSend picks the most urgent lane that has something to send.
 func (k *keeper) planSend(j *job, now time.Time) {
 	for i := range k.lanes {
-		l := &k.lanes[i]
-		j.lane, j.prev, j.fence = l.lane, l.accepted, k.epoch
-		switch {
-		case k.older[i]: // frames of earlier runs come before this run's
-			j.op, j.before = opDrain, k.epoch
-		case l.holeFirst():
-			j.op, j.gap = opGap, l.hole
-		case l.waiting() > 0:
-			j.op = opSend
-			j.n = l.take(j.frames[:], batchBytes)
-		case l.lane == frame.Backfill && k.backlog() && !k.stopping && !now.Before(k.nextDrain):
-			j.op = opDrain
-		default:
-			continue
+		if l := &k.lanes[i]; !k.awaiting && k.planLane(l, j, now) {
+			return
 		}
-		return
 	}
-	j.op = opNone
+}
+
+// planLane makes j the next job for a lane, if there is one.
+func (k *keeper) planLane(l *lane, j *job, now time.Time) bool {
+	if !l.older && (l.lane != frame.Backfill || k.o.Store == nil) {
+		l.mend(k.epoch, k.nowMilli())
+	}
+	most := MaxBatch
+	if l.lane == frame.Alarm {
+		most = k.cleared(l)
+	}
+	switch {
+	case l.older: // what the store holds comes before what memory holds
+		j.op, j.before = opDrain, k.bound(l)
+	case l.holeFirst():
+		j.op, j.gap = opGap, l.hole
+	case l.waiting() > 0 && most > 0:
+		j.op = opSend
+		j.n = l.take(j.frames[:most], batchBytes)
+	case l.lane == frame.Backfill && k.backlog() && !k.stopping && !now.Before(k.nextDrain):
+		j.op = opDrain
+	default:
+		return false
+	}
+	j.lane, j.prev, j.fence = l.lane, l.accepted, k.epoch
+	return true
+}
+
+// bound is the first frame of a lane that is not wanted from the store: of lane
+// alarm where memory begins, of lane live the first of this run.
+func (k *keeper) bound(l *lane) frame.ID {
+	if l.lane == frame.Alarm {
+		id, _ := l.next(k.epoch)
+		return id
+	}
+	return frame.ID{Epoch: k.epoch, Seq: 1}
 }
 
 // backlog reports whether the store holds frames of lane backfill to send.

@@ -5,13 +5,14 @@ import "time"
 // finish ends the run: it reports whether everything is safe or given up.
 func (k *keeper) finish(now, giveUp time.Time) bool {
 	k.drainInput()
-	if k.phase == connected && now.Before(giveUp) && k.unsent() {
+	if k.phase == connected && !k.awaiting && now.Before(giveUp) && k.unsent() {
 		return false
 	}
 	if k.sender.busy && now.Before(giveUp.Add(stopSend)) {
 		return false // its batch may still be answered
 	}
 	k.phase = disconnected
+	k.writeAhead()
 	k.readmit()
 	k.declareCut(now)
 	k.declare()

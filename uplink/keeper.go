@@ -28,13 +28,15 @@ type keeper struct {
 	openTried  bool // an open of unknown outcome was sent under this epoch
 	level      Durability
 	lanes      [frame.Lanes]lane
-	older      [frame.Lanes]bool // the store may hold frames of earlier runs
+	awaiting   bool  // nothing is sent before the time is known
+	highAt     int64 // when the last frame of class High came, ms of CLOCK_BOOTTIME; 0: none has
+	ahead      ahead // what the store has of alarms
 
 	hold []*frame.Frame // not numbered yet: the store's memory is full
 	loss losses         // not numbered and lost: to be declared
 
 	dirty      bool     // the store holds uncommitted frames …
-	dirtySince int64    // … the oldest of which was stamped then, ms of CLOCK_BOOTTIME
+	dirtySince int64    // … the oldest of which was taken then, ms of CLOCK_BOOTTIME
 	released   bool     // the store may have segments to unlink
 	stored     int64    // samples in the store that Redis has not accepted
 	declared   uint64   // samples that the store lost, in gap records that Redis has
@@ -68,7 +70,7 @@ func newKeeper(u *Uplink, b *Breaker) keeper {
 		if o.Store != nil {
 			k.lanes[i].last = o.Store.Last(frame.Lane(i))
 			k.lanes[i].known(o.Store.Released(frame.Lane(i)))
-			k.older[i] = frame.Lane(i) != frame.Backfill
+			k.lanes[i].older = frame.Lane(i) != frame.Backfill
 		}
 	}
 	k.hold = make([]*frame.Frame, 0, o.Frames)
@@ -114,7 +116,9 @@ func (k *keeper) loop(ctx context.Context) {
 
 // step does what can be done now and returns when to look again.
 func (k *keeper) step(now time.Time) time.Time {
+	k.awaiting = k.awaitsTime()
 	k.drainInput()
+	k.writeAhead()
 	k.readmit()
 	k.declareCut(now)
 	k.declare()
@@ -123,7 +127,7 @@ func (k *keeper) step(now time.Time) time.Time {
 	k.commit()
 	k.dispatch(now)
 	k.sync(now)
-	if down := !k.goesLive(); k.u.down.Swap(down) != down {
+	if down := !k.goesLive(k.finest()); k.u.down.Swap(down) != down {
 		k.o.Reshaped()
 	}
 	k.publish()
@@ -132,7 +136,7 @@ func (k *keeper) step(now time.Time) time.Time {
 
 // pause is how long the keeper can sleep when nothing happens.
 func (k *keeper) pause(now time.Time) time.Duration {
-	d := min(k.o.MaxLoss/10, time.Second)
+	d := min(k.o.MaxLoss/10, time.Second, k.alarmPause())
 	if k.sender.busy {
 		return d
 	}

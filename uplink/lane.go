@@ -16,6 +16,9 @@ type lane struct {
 	inflight int
 	stored   int // q[:stored] also lie in the store, against a power cut
 
+	older bool     // the store may hold frames that go before those in memory
+	doubt frame.ID // up to here batches from memory had an unknown fate
+
 	hole gap // frames that were given up, still to be declared; after a rewind q[sent:] may begin before it
 
 	last     frame.ID // last number given out
@@ -48,6 +51,19 @@ func (g *gap) extend(f *frame.Frame, cause frame.Cause) {
 	g.t0, g.t1 = min(g.t0, f.T0), max(g.t1, f.T1)
 	if g.n >= 0 {
 		g.n += int64(f.N)
+	}
+}
+
+// shrink removes what a gap record has declared; more may have been given up
+// while it was under way.
+func (g *gap) shrink(declared *gap) {
+	if !declared.to.Less(g.to) {
+		*g = gap{}
+		return
+	}
+	g.from = declared.to
+	if g.n -= declared.n; declared.n < 0 || g.n < 0 {
+		g.n = -1
 	}
 }
 
@@ -120,13 +136,49 @@ func (l *lane) acknowledge() {
 }
 
 // putBack returns the batch in flight to the queue; its fate is unknown.
-func (l *lane) putBack() { l.inflight = 0 }
+func (l *lane) putBack() {
+	if l.inflight > 0 {
+		l.doubt = l.q[l.sent+l.inflight-1].ID
+	}
+	l.inflight = 0
+}
+
+// next returns the number of the first frame in memory that Redis has not
+// taken, or of the one that will come, and its predecessor's.
+func (l *lane) next(epoch uint64) (id, prev frame.ID) {
+	switch f := l.head(); {
+	case f != nil:
+		return f.ID, f.Prev
+	case l.last.Epoch == epoch:
+		return frame.ID{Epoch: epoch, Seq: l.last.Seq + 1}, l.last
+	}
+	return frame.ID{Epoch: epoch, Seq: 1}, l.last
+}
+
+// mend makes a hole of what should lie between the mark and memory and is
+// nowhere: the store has lost it.
+func (l *lane) mend(epoch uint64, now int64) {
+	if _, prev := l.next(epoch); l.hole.empty() && l.accepted.Less(prev) {
+		l.hole = gap{from: l.accepted, to: prev, n: -1, t0: now, t1: now, cause: frame.StoreDamaged}
+	}
+}
+
+// passed notes that Redis has a frame from the store.
+func (l *lane) passed(id frame.ID) {
+	l.accepted = id
+	switch {
+	case !id.Less(l.hole.to):
+		l.hole = gap{} // the store still held it, or has declared it
+	case l.hole.from.Less(id):
+		l.hole.from, l.hole.n = id, -1
+	}
+}
 
 // position sets the queue to the server's mark: frames up to it are accepted,
 // all others go again. It returns the numbers between the mark and the first
 // frame that is still held, when that is a hole, as an undeclared gap.
 func (l *lane) position(mark frame.ID) (missing gap) {
-	l.inflight, l.sent = 0, 0
+	l.inflight, l.sent, l.doubt = 0, 0, frame.ID{}
 	for l.sent < len(l.q) && !mark.Less(l.q[l.sent].ID) {
 		l.sent++
 	}
@@ -187,16 +239,17 @@ func (l *lane) giveUp(cause frame.Cause) (n uint32, ok bool) {
 // renumber moves the frames of epoch from to epoch to, because Redis has seen
 // from under this name already.
 func (l *lane) renumber(from, to uint64) {
-	move := func(id *frame.ID) {
-		if id.Epoch == from {
-			id.Epoch = to
-		}
-	}
 	for _, f := range l.q {
-		move(&f.ID)
-		move(&f.Prev)
+		renumber(&f.ID, from, to)
+		renumber(&f.Prev, from, to)
 	}
-	move(&l.last)
-	move(&l.hole.from)
-	move(&l.hole.to)
+	for _, id := range []*frame.ID{&l.last, &l.doubt, &l.hole.from, &l.hole.to} {
+		renumber(id, from, to)
+	}
+}
+
+func renumber(id *frame.ID, from, to uint64) {
+	if id.Epoch == from {
+		id.Epoch = to
+	}
 }

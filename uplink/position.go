@@ -8,7 +8,6 @@ import (
 
 // opened takes the marks of the lanes after an open.
 func (k *keeper) opened(j *job) {
-	k.breaker.Success()
 	if !k.everOpened {
 		highest, used := uint64(0), !k.openTried
 		for _, m := range j.marks {
@@ -19,6 +18,7 @@ func (k *keeper) opened(j *job) {
 			return
 		}
 	}
+	k.breaker.Success()
 	if !k.everOpened {
 		k.skipped = j.skipped
 		k.stored -= int64(j.skipped)
@@ -42,8 +42,8 @@ func (k *keeper) opened(j *job) {
 // between it and what is still held.
 func (k *keeper) reposition(l *lane, mark frame.ID) {
 	missing := l.position(mark)
-	if k.o.Store != nil && l.lane != frame.Backfill && mark.Epoch < k.epoch {
-		k.older[l.lane] = true // what Redis had of earlier runs and lost goes again
+	if k.o.Store != nil && (l.lane == frame.Alarm || l.lane == frame.Live && mark.Epoch < k.epoch) {
+		l.older = true // what Redis had of earlier runs and lost goes again, and alarms in any case
 	}
 	k.tallyQueue(l)
 	if k.unsure && k.sender.batch.Lane == l.lane {
@@ -72,13 +72,16 @@ func (k *keeper) renumber(to uint64) {
 	if k.o.Store != nil {
 		if err := k.o.Store.Reassign(to); err != nil {
 			k.storeFailed(err)
+			k.lastErr = err
 			k.breaker.Failure(time.Now())
 			return
 		}
 	}
+	k.breaker.Success()
 	for i := range k.lanes {
 		k.lanes[i].renumber(from, to)
 	}
+	k.ahead.renumber(from, to)
 	k.epoch, k.openTried, k.conflict = to, false, true
 	k.o.Event(Event{Kind: EventRenumbered, From: frame.ID{Epoch: from}, To: frame.ID{Epoch: to}})
 }
@@ -88,7 +91,6 @@ func (k *keeper) fence(err *FencedError) {
 		k.lanes[i].putBack()
 	}
 	if !k.everOpened {
-		k.breaker.Success() // the server answered
 		k.renumber(err.Mark.Fence + 1)
 		return
 	}
@@ -102,7 +104,7 @@ func (k *keeper) settle(l *lane, id frame.ID) {
 		return
 	}
 	l.settle(id)
-	if k.o.Store != nil {
+	if k.o.Store != nil && (l.lane != frame.Alarm || k.o.AlarmsKept == nil) {
 		k.o.Store.Release(l.lane, id)
 		k.released = true
 	}

@@ -60,7 +60,7 @@ func (k *keeper) submitCut(submit func(*frame.Frame)) {
 		f.Free() // cannot be: it is small and plain
 		return
 	}
-	f.Boot, f.Dating = k.o.Boot, k.o.Dates.Dating()
+	k.mark(f)
 	submit(f)
 }
 

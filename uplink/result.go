@@ -54,11 +54,12 @@ func (k *keeper) succeeded(j *job, now time.Time) {
 		l.acknowledge()
 		k.tallyQueue(l)
 		for _, f := range j.frames[:j.n] {
-			k.o.Delivered(k.age(f).Seconds())
+			k.o.Delivered(float64(k.nowMilli()-f.T0) / 1e3)
 		}
 	case opGap:
-		l.accepted, l.hole = j.gap.to, gap{}
-		k.tally(l, j.gap.to, 0, true, false)
+		l.accepted = j.gap.to
+		l.hole.shrink(&j.gap)
+		k.tally(l, delivery{id: j.gap.to, gap: true})
 	case opDrain:
 		k.drained(l, j, now)
 	}
@@ -67,51 +68,67 @@ func (k *keeper) succeeded(j *job, now time.Time) {
 	}
 }
 
+// delivery is a frame that Redis has.
+type delivery struct {
+	id        frame.ID
+	n         uint32
+	gap       bool
+	fromStore bool
+	redated   bool // dated now, and not when it was taken
+}
+
 // tally counts a frame that Redis has, once, however often it was sent.
-func (k *keeper) tally(l *lane, id frame.ID, n uint32, gap, fromStore bool) {
-	if !l.tallied.Less(id) {
+func (k *keeper) tally(l *lane, d delivery) {
+	if !l.tallied.Less(d.id) {
 		return
 	}
-	l.tallied = id
+	l.tallied = d.id
 	k.count.Frames[l.lane]++
 	if k.o.Trace != nil {
-		k.o.Trace(l.lane, id, n)
+		k.o.Trace(l.lane, d.id, d.n)
 	}
-	if gap {
+	if d.gap {
 		k.count.Declared++
 		return
 	}
-	k.count.Delivered[l.lane] += uint64(n)
-	if fromStore {
-		k.stored -= int64(n)
+	k.count.Delivered[l.lane] += uint64(d.n)
+	if d.redated {
+		k.count.Redated += uint64(d.n)
+	}
+	if d.fromStore {
+		k.stored -= int64(d.n)
 	}
 }
 
 // tallyQueue counts the frames of a lane's queue that Redis has.
 func (k *keeper) tallyQueue(l *lane) {
 	for _, f := range l.q[:l.sent] {
-		k.tally(l, f.ID, f.N, f.Kind == frame.Gap, false)
+		if !l.tallied.Less(f.ID) {
+			continue
+		}
+		redated := f.Dating.Quality == frame.Unset && k.o.Dates.Of(f.Boot, f.T0).Quality != frame.Unset
+		k.tally(l, delivery{id: f.ID, n: f.N, gap: f.Kind == frame.Gap, redated: redated})
 	}
 }
 
 // tallyBatch counts the frames of the last batch that came from the store, as
 // far as Redis has them: up to mark.
 func (k *keeper) tallyBatch(l *lane, mark frame.ID) {
-	for i := range k.sender.batch.Items {
-		it := &k.sender.batch.Items[i]
-		if !mark.Less(it.ID) {
-			k.tally(l, it.ID, it.N, it.Encoding == "gap", true)
+	s := &k.sender
+	for i := range s.batch.Items {
+		it := &s.batch.Items[i]
+		if mark.Less(it.ID) {
+			return
 		}
+		redated := s.scratch[i].Dating.Quality == frame.Unset && it.Quality != frame.Unset.String()
+		k.tally(l, delivery{id: it.ID, n: it.N, gap: it.Encoding == "gap", fromStore: true, redated: redated})
 	}
 }
 
 // drained takes the result of a batch that came from the store.
 func (k *keeper) drained(l *lane, j *job, now time.Time) {
 	if j.last != (frame.ID{}) {
-		l.accepted = j.last
-		if !j.last.Less(l.hole.to) {
-			l.hole = gap{} // the store still held it, or has declared it
-		}
+		l.passed(j.last)
 		if l.tallied.Less(j.last) {
 			for i, n := range j.lost {
 				k.count.Lost[i] += n
@@ -121,8 +138,8 @@ func (k *keeper) drained(l *lane, j *job, now time.Time) {
 		}
 		k.tallyBatch(l, j.last)
 	}
-	if j.exhausted {
-		k.older[j.lane] = false
+	if j.exhausted && (j.before == frame.ID{} || j.before == k.bound(l)) {
+		l.older = false // memory has not given back more meanwhile
 	}
 	if l.lane != frame.Backfill {
 		return
@@ -153,7 +170,7 @@ func (k *keeper) failed(j *job, now time.Time) {
 	if j.storeFault {
 		k.storeFailed(j.err)
 		k.nextDrain = now.Add(time.Second)
-		k.older[j.lane] = false
+		k.lanes[j.lane].older = false // what it may hold of them is declared
 		return
 	}
 	unreachable := errors.Is(j.err, ErrUnreachable)

@@ -26,7 +26,7 @@ type job struct {
 	lane    frame.Lane
 	prev    frame.ID // the lane's mark
 	fence   uint64
-	before  uint64 // opDrain: frames of this epoch and later are not wanted; 0: all are
+	before  frame.ID // opDrain: this frame and later ones are not wanted; zero: all are
 	frames  [MaxBatch]*frame.Frame
 	n       int  // frames in this batch
 	first   bool // opOpen: count what Redis has of what the store holds
@@ -146,7 +146,7 @@ func (s *sender) drain(ctx context.Context, j *job) {
 			j.err, j.storeFault = err, true
 			return
 		}
-		if !ok || j.before != 0 && f.ID.Epoch >= j.before {
+		if !ok || j.before != (frame.ID{}) && !f.ID.Less(j.before) {
 			j.exhausted = true
 			break
 		}

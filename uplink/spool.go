@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"errors"
+	"time"
 
 	"github.com/telhub/telhub/uplink/frame"
 )
@@ -27,7 +28,7 @@ func (k *keeper) put(f *frame.Frame) {
 	switch {
 	case err == nil:
 		k.keep(f)
-		k.soil(f.T0)
+		k.soil(k.since(f))
 		f.Free()
 	case errors.Is(err, ErrPending):
 		l.last = last
@@ -49,10 +50,11 @@ func (k *keeper) keep(f *frame.Frame) {
 	}
 }
 
-// soil notes that the store holds a frame stamped at t0 that is not committed.
-func (k *keeper) soil(t0 int64) {
-	if !k.dirty || t0 < k.dirtySince {
-		k.dirtySince = t0
+// soil notes that the store holds a frame that is not committed and whose
+// oldest sample was taken then.
+func (k *keeper) soil(since int64) {
+	if !k.dirty || since < k.dirtySince {
+		k.dirtySince = since
 	}
 	k.dirty = true
 }
@@ -80,8 +82,7 @@ func (k *keeper) readmit() {
 func (k *keeper) divert() {
 	l, n := &k.lanes[frame.Live], 0
 	for n < len(k.hold) && k.phase == connected && l.room() && l.waiting() < cap(l.q)/2 {
-		l.number(k.hold[n], k.epoch)
-		l.push(k.hold[n])
+		k.enqueue(l, k.hold[n])
 		n++
 	}
 	k.hold = append(k.hold[:0], k.hold[n:]...)
@@ -93,27 +94,40 @@ func (k *keeper) persist(all bool) {
 	if k.o.Store == nil || len(k.hold) > 0 {
 		return
 	}
+	least := k.o.MaxLoss / 2
+	if all {
+		least = 0
+	}
 	for i := range k.lanes {
-		l := &k.lanes[i]
-		from := l.stored
-		if k.phase == connected && !k.stopping {
-			from = max(from, l.sent)
-		}
-		for j := from; j < len(l.q); j++ {
-			if !all && k.age(l.q[j]) < k.o.MaxLoss/2 {
-				break
-			}
-			k.cutFirst()
-			if err := k.o.Store.Put(l.q[j]); err != nil {
-				if !errors.Is(err, ErrPending) {
-					k.storeFailed(err)
-					return // a commit would not help
-				}
-				k.soil(l.q[j].T0)
-				return
-			}
-			l.stored = j + 1
-			k.soil(l.q[j].T0)
+		if frame.Lane(i) != frame.Alarm && k.save(&k.lanes[i], least) != nil {
+			return
 		}
 	}
+}
+
+// save copies frames of a lane into the store that are that old. On ErrPending
+// a commit is due; after any other error it would not help.
+func (k *keeper) save(l *lane, least time.Duration) error {
+	from := l.stored
+	if k.phase == connected && !k.stopping {
+		from = max(from, l.sent)
+	}
+	for j := from; j < len(l.q); j++ {
+		f := l.q[j]
+		if k.age(f) < least {
+			break
+		}
+		k.cutFirst()
+		err := k.o.Store.Put(f)
+		if err != nil && !errors.Is(err, ErrPending) {
+			k.storeFailed(err)
+			return err
+		}
+		k.soil(k.since(f))
+		if err != nil {
+			return ErrPending
+		}
+		l.stored = j + 1
+	}
+	return nil
 }

@@ -38,6 +38,7 @@ type LaneStatus struct {
 	Durable  frame.ID // last frame that Redis holds durably
 	Queued   int      // frames in memory that Redis has not taken
 	Retained int      // frames in memory until Redis holds them durably
+	Ahead    frame.ID // of lane alarm: last frame that was on flash before it was sent
 }
 
 // Status is a copy of the uplink's state.
@@ -45,20 +46,23 @@ type Status struct {
 	Connected bool
 	Fenced    bool
 	Live      bool // new frames go out live
-	Epoch     uint64
-	Breaker   BreakerState
-	NextTry   time.Time // when the breaker is open
-	Trips     uint64
-	Level     Durability
-	Lanes     [frame.Lanes]LaneStatus
-	Stored    uint64 // samples in the store that Redis has not accepted
-	Declared  uint64 // samples that the store lost and gap records have declared
-	Skipped   uint64 // samples that the store carried over and Redis had already
-	Memory    uint64 // samples in memory that Redis has not accepted
-	Held      int    // frames that wait for the store's memory
-	LastError error
-	StoreErr  error
-	Counters  Counters
+	// AwaitingTime: nothing is sent because Options.RequireSync waits for NTP
+	// or GNSS.
+	AwaitingTime bool
+	Epoch        uint64
+	Breaker      BreakerState
+	NextTry      time.Time // when the breaker is open
+	Trips        uint64
+	Level        Durability
+	Lanes        [frame.Lanes]LaneStatus
+	Stored       uint64 // samples in the store that Redis has not accepted
+	Declared     uint64 // samples that the store lost and gap records have declared
+	Skipped      uint64 // samples that the store carried over and Redis had already
+	Memory       uint64 // samples in memory that Redis has not accepted
+	Held         int    // frames that wait for the store's memory
+	LastError    error
+	StoreErr     error
+	Counters     Counters
 }
 
 // Status returns the state after the keeper's last step. Safe for concurrent use.
@@ -75,8 +79,9 @@ func (k *keeper) publish() {
 	defer u.mu.Unlock()
 	s := &u.status
 	s.Connected, s.Fenced = k.phase == connected, k.phase == fenced
-	s.Live, s.Epoch, s.Level = k.goesLive(), k.epoch, k.level
+	s.Live, s.Epoch, s.Level = k.goesLive(frame.Normal), k.epoch, k.level
 	s.Breaker, s.NextTry, s.Trips = k.breaker.State(), k.breaker.Next(), k.breaker.Trips()
+	s.AwaitingTime = k.awaiting
 	s.Held, s.LastError, s.StoreErr = len(k.hold), k.lastErr, k.storeErr
 	s.Counters = k.count
 	s.Stored, s.Declared, s.Skipped, s.Memory = uint64(max(k.stored, 0)), k.declared, k.skipped, 0
@@ -93,6 +98,7 @@ func (k *keeper) publish() {
 			Queued: len(l.q) - l.sent, Retained: len(l.q),
 		}
 	}
+	s.Lanes[frame.Alarm].Ahead = k.ahead.durable
 }
 
 // samples is how many samples a frame holds; a gap record holds none.

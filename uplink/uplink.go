@@ -26,6 +26,9 @@ type Options struct {
 	LargeBytes   int           // what such a frame's payload can take
 	SenMLBytes   int           // what it can take as SenML
 
+	// RequireSync holds all sending back while the date is neither NTP nor GNSS.
+	RequireSync bool
+
 	Breaker BreakerOptions
 	Store   Store
 	Sink    Sink
@@ -41,6 +44,12 @@ type Options struct {
 	Boottime func() int64 // CLOCK_BOOTTIME, nanoseconds
 	Dates    Dates
 	Seed     uint64 // of the breaker's jitter
+
+	// AlarmsKept returns up to which frame of lane alarm the caller has what
+	// the frames tell on its own record; the store keeps later ones although
+	// Redis has them. It is called by the keeper and must not block. May be
+	// nil: the store forgets what Redis has.
+	AlarmsKept func() frame.ID
 
 	// Trace is told of each frame that Redis accepted, for debug logs. May be nil.
 	Trace func(lane frame.Lane, id frame.ID, samples uint32)
