@@ -77,6 +77,14 @@ func checkUnit(s string) fault {
 	return fault{}
 }
 
+// checkOutputUnit is checkUnit for a unit that must be named.
+func checkOutputUnit(s string) fault {
+	if s == "" {
+		return fault{"is empty", "name a SenML unit, or delete the line"}
+	}
+	return checkUnit(s)
+}
+
 // checkPath holds a file name to a full path, because nobody knows the
 // directory in which a service runs. Empty is none.
 func checkPath(s string) fault {

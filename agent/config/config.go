@@ -13,6 +13,7 @@ type Config struct {
 	Log     Log
 	Queue   Queue
 	Workers Workers
+	Clock   Clock
 	Uplink  Uplink
 	Redis   Redis
 	Spool   Spool
@@ -21,6 +22,8 @@ type Config struct {
 	Buses    []Bus    // in the file's order; serial ports named by a sensor come last
 	Sensors  []Sensor // in the file's order
 	Profiles catalog.Profiles
+
+	Indicators []Indicator // in the file's order
 
 	file string // where it was read from, for messages; empty without a file
 }
@@ -105,7 +108,17 @@ type Sensor struct {
 	Bus    string // name of one of Config.Buses
 	Addr   uint16 // I2C: 7-bit address
 	Every  time.Duration
-	Only   []string // outputs to keep; nil: all
+	Only   []string // measured outputs to send; nil: all
+
+	Priority   string // "high" or "normal"
+	Group      string // sensors of one group are measured at one instant; "": none
+	Oversample int    // measurements that one value is the mean of
+
+	// Outputs are those that have something done to them: measured ones with a
+	// table and derived ones, in the file's order, and then those that Only
+	// leaves out although others are derived from them. A measured output that
+	// is not among them is sent as it comes, if Only keeps it.
+	Outputs []Output
 
 	// Options holds the engine's own settings, defaults included.
 	Options catalog.Options

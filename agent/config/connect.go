@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
-	"github.com/telhub/telhub/drivers"
 	"github.com/telhub/telhub/drivers/catalog"
 	"github.com/telhub/telhub/internal/toml"
 )
@@ -21,7 +21,7 @@ func (l *loader) conflicts(drafts []*draft) {
 		if other := names[d.Name]; other != nil && d.Name != "" {
 			l.fail(d, "name", fault{fmt.Sprintf("is taken by the sensor in line %d", other.table.Line), "names are unique on a device"})
 		} else {
-			names[d.Name] = d
+			names[d.Name], l.byName[d.Name] = d, d
 		}
 		seat := l.connect(d)
 		if seat == "" {
@@ -188,15 +188,22 @@ func hexList(addrs []uint16) string {
 }
 
 // finishSensor lets the engine judge its options, and checks what depends on
-// the outputs. It returns how many channels the sensor has.
-func (l *loader) finishSensor(d *draft) (channels int) {
+// the outputs that it measures.
+func (l *loader) finishSensor(d *draft) {
 	if d.broken || d.Engine.Name == "" {
-		return 0
+		return
 	}
 	facts, err := catalog.Check(d.Spec())
 	if err != nil {
 		l.refused(d, err)
-		return 0
+		return
+	}
+	d.facts, d.known = facts.Outputs, true
+	if n := time.Duration(d.Oversample); n > 1 && facts.MinEvery <= d.Every && n*facts.MinEvery > d.Every {
+		l.fail(d, "oversample", fault{
+			fmt.Sprintf("%d measurements of up to %v each do not fit into every = %v", n, facts.MinEvery, d.Every),
+			fmt.Sprintf("the most is %d", d.Every/facts.MinEvery),
+		})
 	}
 	if facts.MinEvery > d.Every {
 		l.fail(d, "every", fault{
@@ -204,11 +211,7 @@ func (l *loader) finishSensor(d *draft) (channels int) {
 			"measure less often",
 		})
 	}
-	l.only(d, facts.Outputs)
-	if d.Only != nil {
-		return len(d.Only)
-	}
-	return len(facts.Outputs)
+	l.only(d)
 }
 
 // refused reports an engine's complaint, at the option it concerns if it says
@@ -223,17 +226,37 @@ func (l *loader) refused(d *draft, err error) {
 }
 
 // only checks that the outputs to keep exist and are named once.
-func (l *loader) only(d *draft, outputs []drivers.Output) {
-	names := make([]string, len(outputs))
-	for i := range outputs {
-		names[i] = outputs[i].Name
-	}
+func (l *loader) only(d *draft) {
 	for i, o := range d.Only {
 		switch {
-		case !slices.Contains(names, o):
-			l.fail(d, "only", fault{toml.Shorten(o) + " is no output of " + d.Engine.Name, didYouMean(o, names)})
+		case d.measures(o):
+		case d.computes(o):
+			l.fail(d, "only", fault{
+				toml.Shorten(o) + " is not measured, and only chooses among what " + d.Engine.Name + " measures",
+				"delete it: derived outputs and aggregates are sent anyway, where send = false does not keep them back",
+			})
+		default:
+			l.fail(d, "only", fault{toml.Shorten(o) + " is no output of " + d.Engine.Name, didYouMean(o, names(d.facts))})
+		}
+		switch {
 		case slices.Contains(d.Only[:i], o):
 			l.fail(d, "only", fault{o + " stands there twice", "delete one"})
 		}
 	}
+}
+
+// computes reports whether the sensor has a derived output or an aggregate of
+// this name.
+func (d *draft) computes(name string) bool {
+	if o := d.byName[name]; o != nil && o.Derived() {
+		return true
+	}
+	for _, o := range d.outputs {
+		for i := range o.Aggregates {
+			if o.Aggregates[i].Name == name {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -121,8 +121,9 @@ func (l *loader) busVariable(name string, at place, n *toml.Node) bool {
 // variableCure suggests the variable that was meant.
 func (l *loader) variableCure(name string) string {
 	switch {
-	case strings.HasPrefix(name, envPrefix+"SENSOR_"), strings.HasPrefix(name, envPrefix+"PROFILE_"):
-		return "sensors and profiles are described in the file only"
+	case strings.HasPrefix(name, envPrefix+"SENSOR_"), strings.HasPrefix(name, envPrefix+"PROFILE_"),
+		strings.HasPrefix(name, envPrefix+"INDICATOR_"):
+		return "sensors, profiles and indicators are described in the file only"
 	case strings.HasPrefix(name, envBus) && len(l.cfg.Buses) == 0:
 		return "the file defines no bus; variables change the buses that it defines"
 	}

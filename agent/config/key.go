@@ -23,12 +23,19 @@ const (
 	Rate                 // like Size, a second
 	Texts                // ["a", "b"]
 	Channels             // { weight = { unit = "kg" } }
+	Pair                 // [-40, 85]
+	Numbers              // 33, [7, 33]
+	Words                // "a", ["a", "b"]
+	Silence              // true, "10m"
+	Curve                // [[10.9, 11.3], [77.0, 75.3]], { polynomial = [0.2, 1.01] }
+	Inner                // a table whose keys are Keys, too
 )
 
 // String names the type for the reference.
 func (t Type) String() string {
 	return [...]string{"text", "choice", "whole number", "number", "true or false", "duration",
-		"size", "rate", "list of texts", "table of outputs"}[t]
+		"size", "rate", "list of texts", "table of outputs", "list of two numbers", "number or list of two numbers",
+		"text or list of texts", "true or duration", "list of points, or polynomial", "table"}[t]
 }
 
 // wants says in messages how a value of the type is written.
@@ -44,6 +51,10 @@ func (t Type) wants() string {
 		return "a " + t.String() + " without quotes"
 	case Bool:
 		return "true or false without quotes"
+	case Words:
+		return "text in double quotes, or a list of such"
+	case Silence:
+		return "true, or a number and its unit in double quotes"
 	}
 	return "a " + t.String()
 }
@@ -144,6 +155,8 @@ func assign(dst, v any) {
 		*p = v.(int64)
 	case *time.Duration:
 		*p = v.(time.Duration)
+	case *bool:
+		*p = v.(bool)
 	case *[]string:
 		*p = v.([]string)
 	default:

@@ -12,7 +12,7 @@ import (
 // everyKey calls f for each key that exists: root, bus, sensor, engine option.
 func everyKey(t *testing.T, f func(t *testing.T, where string, k *Key)) {
 	t.Helper()
-	tables := map[string][]Key{"": rootKeys, "bus": busKeys, "sensor": sensorKeys, "log": {componentKey}}
+	tables := map[string][]Key{"": rootKeys, "bus": busKeys, "sensor": sensorKeys, "log": {componentKey}, "output": outputKeys, "indicator": indicatorKeys}
 	for _, name := range catalog.Names(nil) {
 		e, _ := catalog.Lookup(name, nil)
 		tables[name] = optionKeys(&e)
@@ -31,7 +31,7 @@ func TestEveryKeyIsComplete(t *testing.T) {
 		if !strings.HasSuffix(k.Doc, ".") {
 			t.Errorf("doc %q is not a sentence", k.Doc)
 		}
-		if (k.Type == Choice) != (len(k.Allowed) > 0) && k.Type != Int {
+		if (k.Type == Choice) != (len(k.Allowed) > 0) && k.Type != Int && k.Type != Words {
 			t.Errorf("%v with %d allowed values", k.Type, len(k.Allowed))
 		}
 		if k.Default != "" {
@@ -56,6 +56,13 @@ func TestEveryExampleIsAccepted(t *testing.T) {
 			}
 			return
 		}
+		if k.Type == Inner {
+			text := "[bus.i]\npath = \"/dev/i2c-1\"\n[[sensor]]\nname = \"a\"\nuse = \"bme280\"\nbus = \"i\"\ntemperature." + k.Path + " = " + k.Example
+			if _, err := Parse("", []byte(text), nil); err != nil {
+				t.Error(err)
+			}
+			return
+		}
 		root, problems, ok := toml.Read([]byte("x = " + k.Example))
 		if !ok || len(problems) > 0 {
 			t.Fatalf("example %s is not TOML: %v", k.Example, problems)
@@ -68,10 +75,10 @@ func TestEveryExampleIsAccepted(t *testing.T) {
 
 // A value that fits the key's range fits its field on a 32-bit board.
 func TestEveryFieldHoldsItsKeysRange(t *testing.T) {
-	for _, keys := range [][]Key{rootKeys, busKeys, sensorKeys} {
+	for _, keys := range [][]Key{rootKeys, busKeys, sensorKeys, indicatorKeys} {
 		for i := range keys {
 			k := &keys[i]
-			switch k.field(target{&Config{}, &Bus{}, &Sensor{}}).(type) {
+			switch k.field(target{&Config{}, &Bus{}, &Sensor{}, &indicatorDraft{}}).(type) {
 			case *int:
 				if k.Max == "" || k.bound(k.Max) > math.MaxInt32 || k.Min == "" || k.bound(k.Min) < math.MinInt32 {
 					t.Errorf("%s: range does not fit 32 bits", k.Path)
@@ -89,7 +96,7 @@ func TestEveryFieldHoldsItsKeysRange(t *testing.T) {
 // be set.
 func TestNoOptionHidesBehindACommonKey(t *testing.T) {
 	everyKey(t, func(t *testing.T, where string, k *Key) {
-		if where != "sensor" && where != "bus" && where != "" && where != "log" && findKey(sensorKeys, k.Path) != nil {
+		if _, isEngine := catalog.Lookup(where, nil); isEngine && findKey(sensorKeys, k.Path) != nil {
 			t.Errorf("%s has an option %s", where, k.Path)
 		}
 	})

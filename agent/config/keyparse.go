@@ -13,7 +13,7 @@ import (
 )
 
 // parse checks a value against the key and converts it: string, int64,
-// float64, bool, time.Duration or []string.
+// float64, bool, time.Duration, []string, []float64 or chain.Spec.
 func (k *Key) parse(n *toml.Node) (any, fault) {
 	if f := fault(n.FirstFault()); !f.ok() {
 		return nil, f
@@ -38,8 +38,18 @@ func (k *Key) parse(n *toml.Node) (any, fault) {
 	case Size, Rate:
 		v, f := k.size(n)
 		return v, k.inRange(f, v)
+	case Pair:
+		return k.numbers(n, 2, 2)
+	case Numbers:
+		return k.numbers(n, 1, 2)
+	case Words:
+		return k.words(n)
+	case Silence:
+		return k.silence(n)
+	case Curve:
+		return k.curve(n)
 	}
-	return k.texts(n) // Channels are read by loader.channels
+	return k.texts(n) // Channels and Inner are read by the loader
 }
 
 // wrongType says what the value is and shows how it should look.
@@ -102,6 +112,9 @@ func (k *Key) bool(n *toml.Node) (bool, fault) {
 	}
 	if n.Kind == toml.Untyped && (n.Text == "true" || n.Text == "false") {
 		return n.Text == "true", fault{}
+	}
+	if n.Kind == toml.Untyped {
+		return false, fault{"is neither true nor false", ""}
 	}
 	return false, k.wrongType(n)
 }

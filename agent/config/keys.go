@@ -6,12 +6,14 @@ var levels = []string{"trace", "debug", "info", "warn", "error"}
 // components are the names under which parts of the agent log.
 var components = []string{"agent", "bus", "http", "pipeline", "redis", "sensor", "store", "uplink"}
 
-// target is where a key's value goes: the whole configuration, or the bus or
-// sensor that is being read.
+// target is where a key's value goes: the whole configuration, or the bus, sensor or
+// indicator that is being read.
 type target struct {
 	cfg    *Config
 	bus    *Bus
 	sensor *Sensor
+
+	indicator *indicatorDraft
 }
 
 // rootKeys are the keys outside of buses, sensors and profiles. Minimum and
@@ -45,6 +47,13 @@ var rootKeys = []Key{
 		Path: "workers.count", Type: Int, Default: "2", Min: "1", Max: "16", Example: "1",
 		Doc:   "Workers that turn samples into frames. Two keep up with any board's sensors.",
 		field: func(t target) any { return &t.cfg.Workers.Count },
+	},
+
+	{
+		Path: "clock.require_sync", Type: Bool, Default: "false", Example: "true",
+		Doc: "Holds samples back until their dates are known: nothing is sent before the clock is synchronised, or a receiver tells the time. " +
+			"Without it samples whose dates are unknown are sent as such.",
+		field: func(t target) any { return &t.cfg.Clock.RequireSync },
 	},
 
 	{

@@ -26,6 +26,9 @@ var busKeys = []Key{
 	},
 }
 
+// priorityHigh is the priority that goes before.
+const priorityHigh = "high"
+
 // sensorKeys are the keys of [[sensor]] that every engine shares; an engine's
 // own come from the catalog.
 var sensorKeys = []Key{
@@ -67,7 +70,23 @@ var sensorKeys = []Key{
 	},
 	{
 		Path: "only", Type: Texts, Example: `["temperature"]`,
-		Doc:   "Outputs to keep. The default is all.",
+		Doc: "Measured outputs to send. The default is all. The others can still be inputs of derived outputs; " +
+			"derived outputs and aggregates are not concerned.",
 		field: func(t target) any { return &t.sensor.Only },
+	},
+	{
+		Path: "priority", Type: Choice, Default: "normal", Allowed: []string{priorityHigh, "normal"}, Example: `"high"`,
+		Doc:   "high: its samples ride before others when the uplink is narrow, and are dropped last.",
+		field: func(t target) any { return &t.sensor.Priority },
+	},
+	{
+		Path: "group", Type: Text, Example: `"weather"`, check: checkName,
+		Doc:   "Sensors of the same group are measured at the same instant. They are polled, and have the same every.",
+		field: func(t target) any { return &t.sensor.Group },
+	},
+	{
+		Path: "oversample", Type: Int, Default: "1", Unit: "measurements", Min: "1", Max: "64", Example: "8",
+		Doc:   "Polled sensors: measurements made one after the other in each period; their mean is the value.",
+		field: func(t target) any { return &t.sensor.Oversample },
 	},
 }

@@ -71,7 +71,7 @@ func Parse(name string, data []byte, env []string) (*Config, error) {
 	l := &loader{
 		file: name, cfg: Default(),
 		set: make(map[string]place), places: make(map[string]place), broken: make(map[string]bool),
-		engines: make(map[string]catalog.Engine),
+		engines: make(map[string]catalog.Engine), byName: make(map[string]*draft),
 	}
 	l.cfg.file = name
 	for _, m := range mistakes {
@@ -84,6 +84,7 @@ func Parse(name string, data []byte, env []string) (*Config, error) {
 	l.profiles(root.Fields["profile"])
 	l.buses(root.Fields["bus"])
 	l.environment(env)
+	l.indicators(root.Fields["indicator"])
 	l.sensors(root.Fields["sensor"])
 	l.validate()
 	if err := l.problems.orNil(); err != nil {
@@ -105,8 +106,10 @@ type loader struct {
 	cfg      *Config
 	set      map[string]place // root keys that the file or the environment set
 	places   map[string]place // "bus.NAME" → its header
-	broken   map[string]bool  // "bus.NAME" and "profile.NAME" that are wrong: no complaints about consequences
+	broken   map[string]bool  // "bus.NAME", "profile.NAME" and "indicator.NAME" that are wrong: no complaints about consequences
 	engines  map[string]catalog.Engine
+	byName   map[string]*draft // sensors
+	unsure   bool              // an expression does not compile: nobody can tell what it is derived from
 	problems Problems
 }
 
@@ -147,7 +150,7 @@ func (l *loader) table(t *toml.Node, prefix string) {
 			if l.put(k, path, at, n, target{cfg: l.cfg}) {
 				l.set[path] = at
 			}
-		case prefix == "" && (name == "bus" || name == "sensor" || name == "profile"):
+		case prefix == "" && (name == "bus" || name == "sensor" || name == "profile" || name == "indicator"):
 			// Read when all else is known.
 		case path == "log.components":
 			l.components(n)

@@ -2,13 +2,15 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/telhub/telhub/drivers"
 	"github.com/telhub/telhub/drivers/catalog"
-	"github.com/telhub/telhub/internal/toml"
-
 	"github.com/telhub/telhub/internal/spell"
+	"github.com/telhub/telhub/internal/toml"
+	"github.com/telhub/telhub/uplink/frame"
 )
 
 // draft is a sensor being read: what is known of it and where it stands.
@@ -17,7 +19,17 @@ type draft struct {
 	label  string // "sensor[greenhouse]", or "sensor[2]" without a name
 	table  *toml.Node
 	broken bool // something is wrong: do not complain about consequences
+
+	facts   []drivers.Output // what the engine measures
+	known   bool             // facts are
+	outputs []*outputDraft   // the tables of its outputs
+	byName  map[string]*outputDraft
+	hidden  []string // outputs that only leaves out, without a table, that others are derived from
 }
+
+// polled reports whether the agent asks the sensor, which does not speak by
+// itself.
+func (d *draft) polled() bool { return d.Engine.Kind != catalog.Serial }
 
 // sensors reads every [[sensor]], then checks each against its engine and all
 // against each other.
@@ -35,18 +47,21 @@ func (l *loader) sensors(t *toml.Node) {
 		drafts[i] = l.readSensor(i, table)
 	}
 	l.conflicts(drafts)
-	channels := 0
+	l.groups(drafts)
 	for _, d := range drafts {
-		channels += l.finishSensor(d)
+		l.finishSensor(d)
+	}
+	channels := l.settleOutputs(drafts)
+	for _, d := range drafts {
 		l.cfg.Sensors = append(l.cfg.Sensors, d.Sensor)
 	}
-	if channels > maxChannels {
-		l.add(l.line(t), "sensor", fault{fmt.Sprintf("all sensors together have %d outputs", channels), fmt.Sprintf("the most is %d", maxChannels)})
+	if channels > frame.MaxChannels {
+		l.add(l.line(t), "sensor", fault{
+			fmt.Sprintf("all sensors together have %d outputs, derived ones and aggregates included", channels),
+			fmt.Sprintf("the most is %d", frame.MaxChannels),
+		})
 	}
 }
-
-// maxChannels is what an index of 16 bits tells apart.
-const maxChannels = 1<<16 - 1
 
 // fail reports a problem of a sensor at the key that it concerns, or at the
 // sensor's header when the key is not there.
@@ -75,6 +90,9 @@ func (l *loader) readSensor(i int, t *toml.Node) *draft {
 			setDefault(k, target{sensor: &d.Sensor})
 		}
 		n := t.Fields[k.Path]
+		if n != nil && n.Kind == toml.Table && mayBeOutput(k.Path) {
+			continue // options tells
+		}
 		if n != nil && !l.put(k, join(d.label, k.Path), l.at(n), n, target{sensor: &d.Sensor}) {
 			d.broken = true
 		}
@@ -135,6 +153,9 @@ func (l *loader) options(d *draft) {
 	}
 	for _, name := range d.table.Keys {
 		n := d.table.Fields[name]
+		if n.Kind == toml.Table && l.optionTable(d, own, name, n) {
+			continue
+		}
 		if k := findKey(own, name); k != nil && k.Type == Channels {
 			d.Options[name] = l.channels(d, k, n)
 			continue
@@ -155,6 +176,31 @@ func (l *loader) options(d *draft) {
 	}
 }
 
+// optionTable takes a table that concerns an output, which goes before a key
+// of the same name that takes no table. It reports whether it is done with it.
+func (l *loader) optionTable(d *draft, own []Key, name string, t *toml.Node) bool {
+	option, common := findKey(own, name), findKey(sensorKeys, name)
+	switch {
+	case option != nil && option.Type == Channels:
+		return false
+	case common != nil && !mayBeOutput(name):
+		return true // reported already
+	case d.Engine.Name == "" && common == nil:
+		return true // nobody can tell
+	case d.Engine.Name != "" && (option == nil && common == nil || d.mayMeasure(name)):
+		l.readOutput(d, name, t)
+		return true
+	case common != nil:
+		l.fail(d, name, common.wrongType(t))
+		return true
+	}
+	return false
+}
+
+// mayBeOutput tells the keys of sensors whose names outputs have, too, as
+// nmea's mode.
+func mayBeOutput(key string) bool { return key == "mode" || key == "group" || key == "priority" }
+
 // unknownOption reports a key that the sensor's engine does not know. Without
 // an engine nobody can tell, and its absence is reported anyway.
 func (l *loader) unknownOption(d *draft, own []Key, name string, n *toml.Node) {
@@ -164,10 +210,12 @@ func (l *loader) unknownOption(d *draft, own []Key, name string, n *toml.Node) {
 	path := d.label + "." + toml.Shorten(name)
 	candidates := append(pathsOf(sensorKeys), pathsOf(own)...)
 	cure := ""
-	if near := spell.Nearest(name, candidates); near != "" {
+	if n.Kind == toml.Tables {
+		cure = "for an output write [sensor." + toml.Shorten(name) + "], with single brackets"
+	} else if d.mayMeasure(name) {
+		cure = "write a table for the output, as in " + name + " = { offset = -0.4 }"
+	} else if near := spell.Nearest(name, candidates); near != "" {
 		cure = "did you mean " + near + "?"
-	} else if n.Kind == toml.Table {
-		cure = "tables of settings for one output, such as [sensor." + toml.Shorten(name) + "], do not exist in this version; delete the table"
 	} else if len(own) > 0 {
 		cure = d.Engine.Name + " has the options " + strings.Join(pathsOf(own), ", ")
 	} else {
@@ -175,6 +223,17 @@ func (l *loader) unknownOption(d *draft, own []Key, name string, n *toml.Node) {
 	}
 	d.broken = true
 	l.add(l.line(n), path, fault{"unknown key", cure})
+}
+
+// mayMeasure reports whether the engine, with the options read so far, has an
+// output of this name.
+func (d *draft) mayMeasure(name string) bool {
+	spec := d.Spec()
+	if spec.Addr == 0 && len(d.Engine.Addrs) > 0 {
+		spec.Addr = d.Engine.Addrs[0]
+	}
+	facts, _ := catalog.Check(spec) // what is wrong with the options is reported elsewhere
+	return slices.Contains(names(facts.Outputs), name)
 }
 
 // optionTypes translates the catalog's types.

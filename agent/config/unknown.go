@@ -84,7 +84,7 @@ func childNames(prefix string) []string {
 	}
 	switch prefix {
 	case "":
-		names = append(names, "bus", "sensor", "profile")
+		names = append(names, "bus", "sensor", "profile", "indicator")
 	case "log":
 		names = append(names, "components")
 	}
