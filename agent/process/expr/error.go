@@ -2,7 +2,6 @@ package expr
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -38,8 +37,8 @@ func (p *Program) Unknown(i int, known []string) *Error {
 }
 
 func (p *Program) cureUnknown(ref Ref, known []string) string {
-	if slashed := p.slashed(ref); slashed != "" && slices.Contains(known, slashed) {
-		return "a slash divides: write {" + slashed + "} for the channel"
+	if name := p.unbraced(ref, known); name != "" {
+		return "a slash divides and a minus subtracts: write {" + name + "}"
 	}
 	if !ref.Qualified && isUnit(ref.Name) {
 		return "values carry no units: leave it out, or multiply by a number"
@@ -55,18 +54,15 @@ func (p *Program) cureUnknown(ref Ref, known []string) string {
 	return alternatives(ref, known)
 }
 
-// slashed returns "inside/temperature" when ref is the first name of that, and
-// "" when no slash and name follow it.
-func (p *Program) slashed(ref Ref) string {
-	rest, ok := strings.CutPrefix(p.src[ref.Pos:], ref.Name+"/")
-	if !ok {
-		return ""
+// unbraced returns inside/temperature or a-current when the source says so
+// where ref, its first word, stands: the longest of such known names, or "".
+func (p *Program) unbraced(ref Ref, known []string) (name string) {
+	for _, k := range known {
+		if len(k) > max(len(ref.Name), len(name)) && strings.HasPrefix(k, ref.Name) && strings.HasPrefix(p.src[ref.Pos:], k) {
+			name = k
+		}
 	}
-	n := 0
-	for n < len(rest) && isNameByte(rest[n]) {
-		n++
-	}
-	return ref.Name + "/" + rest[:n]
+	return name
 }
 
 // alternatives lists up to eight names that ref might have.

@@ -53,6 +53,9 @@ func cureFunction(name string) string {
 	if cure := strangers[strings.ToLower(name)]; cure != "" {
 		return cure
 	}
+	if _, ok := constants(name); ok {
+		return "the constant stands without brackets: " + name
+	}
 	names := make([]string, len(builtins))
 	for i := range builtins {
 		names[i] = builtins[i].Name
