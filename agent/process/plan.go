@@ -6,11 +6,16 @@ import (
 	"github.com/telhub/telhub/agent/process/alarm"
 	"github.com/telhub/telhub/agent/process/chain"
 	"github.com/telhub/telhub/agent/process/expr"
+	"github.com/telhub/telhub/drivers"
 )
 
 // Plan says what an Engine does with each channel of the schema, by index.
 type Plan struct {
 	Channels []Channel
+
+	// OnAlarm, if set, is told of each event as it is made, in the Engine's
+	// goroutine. It must not block. What is restored is no event.
+	OnAlarm func(channel int, from, to drivers.Alarm)
 }
 
 // Channel is what becomes of one channel's samples. The zero value sends them
