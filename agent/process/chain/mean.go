@@ -23,12 +23,13 @@ func (m *mean) apply(v float64, stamp int64) (float64, Verdict) {
 	m.enter(key, v)
 	m.add(v)
 	if m.replaced >= len(m.values) || m.n == 1 {
-		m.again()
+		m.again(1)
 	}
 	y := m.quotient()
 	if y-y != 0 { // the sum is too large for a float64, the mean is not
-		m.again()
-		y = m.scaled()
+		m.again(1.0 / maxWindow)
+		y = m.quotient() * maxWindow
+		m.again(1)
 	}
 	return y, Pass
 }
@@ -41,14 +42,15 @@ func (m *mean) add(v float64) {
 	m.sum = s
 }
 
-func (m *mean) again() {
+// again sums the window's values, times a power of two.
+func (m *mean) again(factor float64) {
 	m.sum, m.rest, m.replaced = 0, 0, 0
 	a, b := m.both()
 	for _, v := range a {
-		m.add(v)
+		m.add(v * factor)
 	}
 	for _, v := range b {
-		m.add(v)
+		m.add(v * factor)
 	}
 }
 
@@ -58,18 +60,6 @@ func (m *mean) quotient() float64 {
 	n := float64(m.n)
 	q := (m.sum + m.rest) / n
 	return q + (math.FMA(-q, n, m.sum)+m.rest)/n
-}
-
-// scaled is the mean of values whose sum overflows.
-func (m *mean) scaled() (y float64) {
-	a, b := m.both()
-	for _, v := range a {
-		y += v / float64(m.n)
-	}
-	for _, v := range b {
-		y += v / float64(m.n)
-	}
-	return y
 }
 
 func (m *mean) reset() {
