@@ -69,7 +69,7 @@ const stopSampling = 3 * time.Second
 // a machine on which the agent cannot run at all; what can be done without,
 // such as a bus that is not there yet, is reported by Status instead.
 func New(cfg *config.Config, o Options) (a *Agent, err error) {
-	a = &Agent{cfg: cfg, opts: o, log: o.Log, started: time.Now(), clock: clock.New(o.Built)}
+	a = &Agent{cfg: cfg, opts: o, log: o.Log, started: time.Now()}
 	defer func() {
 		if err != nil {
 			a.close()
@@ -83,6 +83,7 @@ func New(cfg *config.Config, o Options) (a *Agent, err error) {
 	if a.boot, err = clock.ReadBootID(); err != nil {
 		return nil, err
 	}
+	a.clock = clock.New(clock.Options{NotBefore: o.Built, Boot: a.boot})
 	a.metrics.RegisterProcess(a.started)
 	if a.plan, err = build(cfg, o.Openers, &a.metrics); err != nil {
 		return nil, err
