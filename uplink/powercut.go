@@ -50,6 +50,7 @@ func (k *keeper) submitCut(submit func(*frame.Frame)) {
 	}
 	info := *k.o.PowerCut
 	k.o.PowerCut = nil
+	k.widen(&info)
 	if k.everOpened {
 		k.narrow(&info)
 	}
@@ -62,6 +63,16 @@ func (k *keeper) submitCut(submit func(*frame.Frame)) {
 	}
 	k.mark(f)
 	submit(f)
+}
+
+// widen lets the gap begin before the last sample on flash: alarms go there
+// ahead of samples that were taken before them, and frames of several classes
+// are made side by side. What was not on flash was younger than MaxLoss.
+func (k *keeper) widen(info *frame.GapInfo) {
+	margin := k.o.MaxLoss.Milliseconds()
+	if info.T0 -= margin; info.Began != 0 {
+		info.Began -= margin
+	}
 }
 
 // narrow lets the gap begin where the streams end, less what can be lost

@@ -36,7 +36,7 @@ type Options struct {
 	Frames  int // frames in Pool
 
 	// PowerCut is what the last run may have lost by ending without its
-	// shutdown, to be declared; nil: nothing.
+	// shutdown, from the last sample on flash; nil: nothing.
 	PowerCut *frame.GapInfo
 	// Carried is how many samples the store held at the start.
 	Carried uint64
