@@ -33,13 +33,14 @@ func vapour(t, rh float64) float64 {
 }
 
 // dewpoint is the temperature at which the air's vapour saturates it: the
-// inverse of the Magnus formula (annex 4.B). Dry air has none.
+// inverse of the Magnus formula (annex 4.B), x being the logarithm of the vapour
+// pressure over magnusA. Dry air has none.
 func dewpoint(a []float64) float64 {
-	e := vapour(a[0], a[1])
-	if !(e > 0) {
+	t, rh := a[0], a[1]
+	if t < -200 || !(rh > 0) {
 		return math.NaN()
 	}
-	x := math.Log(e / magnusA)
+	x := math.Log(rh/100) + magnusB*t/(magnusC+t)
 	return magnusC * x / (magnusB - x)
 }
 

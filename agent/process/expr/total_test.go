@@ -78,7 +78,7 @@ func TestTotalGoesOnOverGapsAndRestarts(t *testing.T) {
 func TestTotalFollowsTheTruth(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for _, bits := range []uint{16, 24, 32} {
-		p := compile(t, fmt.Sprintf("total(n, %d)", 1<<bits))
+		p := compile(t, fmt.Sprintf("total(n, %d)", uint64(1)<<bits))
 		truth, at := uint64(r.Uint32N(1<<16)), int64(0)
 		for range 20_000 {
 			if got := feed(t, p, &at, float64(truth%(1<<bits))); got != float64(truth) {
