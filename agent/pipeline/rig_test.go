@@ -90,7 +90,7 @@ func (r *rig) balance() {
 	r.t.Helper()
 	a := r.Accounting()
 	framed, lost := r.out.totals()
-	if a.Waiting != 0 || a.Framed != framed || a.Lost != lost || a.Acquired != framed+lost {
+	if a.Waiting != 0 || a.Framed != framed || a.Lost != lost || a.Acquired+a.Made != framed+lost+a.Withheld {
 		r.t.Errorf("accounting %+v, the outlet has %d framed, %d lost", a, framed, lost)
 	}
 }
