@@ -75,15 +75,15 @@ func (s *site) count(x float64) float64 {
 	if !finite(x) || x < 0 || s.modulus > 0 && x >= s.modulus {
 		return math.NaN()
 	}
-	before := s.sum
-	ok := s.sum.add(x)
+	before, ok := s.sum, true
 	switch step := x - s.last; {
 	case !s.live: // the first value: the total begins with it
 	case step >= 0:
-		ok = ok && s.sum.add(-s.last)
+		ok = s.sum.add(-s.last)
 	case s.modulus > 0 && step+s.modulus < s.modulus/2:
-		ok = ok && s.sum.add(-s.last) && s.sum.add(s.modulus)
+		ok = s.sum.add(-s.last) && s.sum.add(s.modulus)
 	}
+	ok = ok && s.sum.add(x)
 	if !ok {
 		s.sum = before
 		return math.NaN()

@@ -330,3 +330,19 @@ func TestRestoreRefuses(t *testing.T) {
 		t.Errorf("it shows %v, want 345", v)
 	}
 }
+
+// TestAHairBelowTheModulus: a sum that rounds to the modulus is shown as the
+// number before it, never as the modulus, and rolls over when it gets there.
+func TestAHairBelowTheModulus(t *testing.T) {
+	p := compile(t, "integral(x, 1000)")
+	if !p.Restore([]float64{1000, -1e-14}) {
+		t.Fatal("state refused")
+	}
+	at := int64(0)
+	if got := feed(t, p, &at, 0, 0); got != math.Nextafter(1000, 0) {
+		t.Errorf("shows %.17g, want the number before 1000", got)
+	}
+	if got := feed(t, p, &at, 1, 1); got != 1.5-1e-14 {
+		t.Errorf("then %.17g, want %.17g", got, 1.5-1e-14)
+	}
+}

@@ -99,3 +99,15 @@ func TestTotalOfDecimals(t *testing.T) {
 		}
 	}
 }
+
+func TestTotalThatWouldOverflowStays(t *testing.T) {
+	p := compile(t, "total(n)")
+	at := int64(0)
+	feed(t, p, &at, 1.7e308)
+	if v, ok := p.Eval([]float64{1.6e308}, at); ok { // a reset: 1.6e308 more
+		t.Errorf("total %v beyond what a number holds", v)
+	}
+	if got := feed(t, p, &at, 1.7e308); got != 1.7e308 {
+		t.Errorf("then %v, want 1.7e308", got)
+	}
+}
