@@ -107,7 +107,7 @@ func (s *Store) prepare(records int) (*segment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweepLocked()
-	for s.usedLocked()+growth(records) > s.o.MaxBytes-metaReserve {
+	for s.usedLocked()+growth(records)+s.thinRoomLocked() > s.o.MaxBytes-metaReserve {
 		if s.o.Drop == DropNewest || !s.dropOldestLocked() {
 			return nil, ErrFull
 		}
@@ -151,7 +151,8 @@ func (s *Store) activateLocked() error {
 			return nil
 		}
 	}
-	g := &segment{no: s.st.NextSeg, path: s.segPath(s.st.NextSeg), sealed: true, fresh: true}
+	file := segFile{first: s.st.NextSeg, no: s.st.NextSeg}
+	g := &segment{segFile: file, path: s.segPath(file), sealed: true, fresh: true}
 	os.Remove(g.path + tmpSuffix)
 	db, err := openWriter(g.path+tmpSuffix, int(s.mapSize()), s.o.noSync)
 	if err != nil {
@@ -170,14 +171,7 @@ func (s *Store) writeTo(g *segment, records []byte) error {
 				return err
 			}
 		}
-		for rest := records; len(rest) > 0; {
-			var k, v []byte
-			k, v, rest = cutRecord(rest)
-			if err := b.Put(k, v); err != nil {
-				return err
-			}
-		}
-		return nil
+		return putRecords(b, records)
 	})
 	if err == nil && g.fresh {
 		n += 4 * pageSize // a new file's first pages
@@ -206,6 +200,19 @@ func (s *Store) writeTo(g *segment, records []byte) error {
 	return err
 }
 
+// putRecords puts what appendRecords made into a transaction, which keeps
+// referring to it until it ends.
+func putRecords(b *bolt.Bucket, records []byte) error {
+	for rest := records; len(rest) > 0; {
+		var k, v []byte
+		k, v, rest = cutRecord(rest)
+		if err := b.Put(k, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // indexLocked adds committed records to the spans.
 func (s *Store) indexLocked(g *segment, records []byte) {
 	var a assembler
@@ -217,7 +224,8 @@ func (s *Store) indexLocked(g *segment, records []byte) {
 			continue
 		}
 		id := s.st.Aliases.id(fk.id())
-		g.spans[fk.lane()].add(id, s.st.Aliases.id(a.header.prev), extentOf(&a.header, a.payload))
+		g.spans[fk.lane()].add(id, s.st.Aliases.id(a.header.prev), &a.header, a.payload)
+		s.precious = s.precious || a.header.class != frame.Normal
 		s.maxFrame = max(s.maxFrame, a.header.length)
 		if last := &s.st.Last[fk.lane()]; last.Less(id) {
 			*last = id
@@ -238,85 +246,14 @@ func (s *Store) sweepLocked() {
 	}
 }
 
-// dropOldestLocked gives up a segment: notes what it held, makes the note
-// durable, unlinks it. It reports whether there was one. Frames in flight are
-// spared while there is another choice, because what the server already has
-// must not be declared lost.
-func (s *Store) dropOldestLocked() bool {
-	g := s.victimLocked()
-	if g == nil {
-		return false
-	}
-	for lane := range g.spans {
-		if n, lost := s.lossLocked(frame.Lane(lane), g); lost {
-			s.st.Notes = s.st.Notes.add(n)
-			s.dropped += uint64(max(n.N, 0))
-		}
-	}
-	s.st.Dropped = append(s.st.Dropped[:0], g.no)
-	if err := s.writeStateLocked(&s.st); err != nil {
-		// Most likely the disk is full: the space of the segment comes first.
-		s.unlinkLocked(g)
-		s.writeStateLocked(&s.st)
-		return true
-	}
-	s.unlinkLocked(g)
-	return true
-}
-
-func (s *Store) victimLocked() *segment {
-	for _, spare := range []bool{true, false} {
-		for _, g := range s.segs {
-			if g.unread || g == s.active && len(s.segs) > 1 || spare && s.inFlightLocked(g) {
-				continue
-			}
-			return g
-		}
-	}
-	return nil
-}
-
-// inFlightLocked reports whether g holds a frame that Next handed out and
-// nobody has released.
-func (s *Store) inFlightLocked(g *segment) bool {
-	for lane := range g.spans {
-		sp, released := &g.spans[lane], s.st.Released[lane]
-		if sp.Frames > 0 && released.Less(sp.last) && released.Less(s.handed[lane]) && !s.handed[lane].Less(sp.first) {
-			return true
-		}
-	}
-	return false
-}
-
-// lossLocked returns what dropping g loses of a lane. A segment that is partly
-// released is read again to count the rest.
-func (s *Store) lossLocked(lane frame.Lane, g *segment) (n Note, lost bool) {
-	sp, released := &g.spans[lane], s.st.Released[lane]
-	if sp.Frames == 0 || !released.Less(sp.last) {
-		return n, false
-	}
-	n = Note{Lane: lane, From: sp.prev, To: sp.last, Cause: frame.StoreFull, Extent: sp.Extent}
-	if released.Less(sp.first) {
-		return n, true
-	}
-	n.From, n.Extent = released, Extent{}
-	for after := released; ; {
-		at, err := s.seekLocked(g, lane, after)
-		if err != nil || !at.ok {
-			if err != nil {
-				n.N = -1
-			}
-			return n, true
-		}
-		n.Extent = n.join(at.extent())
-		after = at.id
-	}
-}
-
 // tellRoom tells Put how much DropNewest still takes.
 func (s *Store) tellRoom() {
 	s.mu.Lock()
-	free := s.o.MaxBytes - metaReserve - s.usedLocked()
+	free, precious := s.o.MaxBytes-metaReserve-s.usedLocked(), s.precious
 	s.mu.Unlock()
-	s.pending.setRoom((free - 2*growth(0)) * 3 / 4) // what growth allows two commits
+	reserve := int64(0)
+	if precious {
+		reserve = s.o.MaxBytes / 10
+	}
+	s.pending.setRoom((free-2*growth(0))*3/4, reserve*3/4) // what growth allows two commits
 }

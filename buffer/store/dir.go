@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,7 +28,10 @@ func lockDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, folderMode); err != nil {
 		return nil, fmt.Errorf("store: make the directory: %w (give the service's user a parent directory it may write)", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, fileMode)
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, fileMode)
+	if errors.Is(err, syscall.ELOOP) {
+		return nil, fmt.Errorf("store: open the lock file: %w (%s in %s is a symbolic link: remove it)", err, lockName, dir)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("store: open the lock file: %w (the service's user must own %s)", err, dir)
 	}
@@ -44,9 +48,42 @@ func lockDir(dir string) (*os.File, error) {
 
 // listing is what stands in a store's directory.
 type listing struct {
-	segs []uint64 // ascending
-	tmps []string
-	bad  int64 // bytes set aside
+	segs  []segFile // ascending; none stands for the same numbers as another
+	stale []segFile // what a thinned segment stands for, not yet removed
+	tmps  []string
+	bad   int64 // bytes set aside
+}
+
+// segFile is the name of a segment: its number, or, of one that thinning made,
+// the numbers of the first and last segment that it stands for.
+type segFile struct {
+	first, no uint64
+	thin      bool
+}
+
+func (f segFile) name() string {
+	if f.thin {
+		return fmt.Sprintf("%08x-%08x%s", f.first, f.no, segSuffix)
+	}
+	return fmt.Sprintf("%08x%s", f.no, segSuffix)
+}
+
+// replaces reports whether f, made by thinning, stands for o, too.
+func (f segFile) replaces(o segFile) bool {
+	return f.thin && f != o && f.first <= o.first && o.no <= f.no
+}
+
+// settle tells files in force from those that others replace.
+func (l *listing) settle() {
+	var segs []segFile
+	for _, f := range l.segs {
+		if slices.ContainsFunc(l.segs, func(o segFile) bool { return o.replaces(f) }) {
+			l.stale = append(l.stale, f)
+		} else {
+			segs = append(segs, f)
+		}
+	}
+	l.segs = segs
 }
 
 func listDir(dir string) (l listing, err error) {
@@ -56,9 +93,9 @@ func listDir(dir string) (l listing, err error) {
 	}
 	for _, e := range entries {
 		name := e.Name()
-		switch no, ok := segNumber(name); {
+		switch f, ok := parseSegName(name); {
 		case ok:
-			l.segs = append(l.segs, no)
+			l.segs = append(l.segs, f)
 		case strings.Contains(name, badMark):
 			size, _ := diskSize(filepath.Join(dir, name))
 			l.bad += size
@@ -66,6 +103,7 @@ func listDir(dir string) (l listing, err error) {
 			l.tmps = append(l.tmps, filepath.Join(dir, name))
 		}
 	}
+	l.settle()
 	return l, nil
 }
 
@@ -73,19 +111,23 @@ func listDir(dir string) (l listing, err error) {
 // suffix stay: the directory may have been somebody's before.
 func isTmp(name string) bool {
 	made, found := strings.CutSuffix(name, tmpSuffix)
-	_, seg := segNumber(made)
+	_, seg := parseSegName(made)
 	return found && (seg || made == metaName)
 }
 
-func segName(no uint64) string { return fmt.Sprintf("%08x%s", no, segSuffix) }
-
-func segNumber(name string) (no uint64, ok bool) {
-	digits, found := strings.CutSuffix(name, segSuffix)
-	if !found || len(digits) != 8 {
-		return 0, false
+func parseSegName(name string) (f segFile, ok bool) {
+	numbers, found := strings.CutSuffix(name, segSuffix)
+	first, last, thin := strings.Cut(numbers, "-")
+	if !found {
+		return f, false
 	}
-	no, err := strconv.ParseUint(digits, 16, 32)
-	return no, err == nil && segName(no) == name
+	if !thin {
+		last = first
+	}
+	a, err1 := strconv.ParseUint(first, 16, 32)
+	b, err2 := strconv.ParseUint(last, 16, 32)
+	f = segFile{first: a, no: b, thin: thin}
+	return f, err1 == nil && err2 == nil && a <= b && f.name() == name
 }
 
 // diskSize returns what the file takes on disk: its blocks, or its length when

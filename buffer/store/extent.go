@@ -65,15 +65,54 @@ func extentOf(h *header, payload []byte) Extent {
 type span struct {
 	Extent
 	prev, first, last frame.ID // prev = predecessor of first
+	parts             [2]part  // by kind
+}
+
+// part is what a span holds of Normal frames (0) or of others (1). What
+// thinning left in the place of Normal frames counts for neither.
+type part struct {
+	frames int
+	bytes  int64    // as records
+	last   frame.ID // and how far it reaches, such gap records included with Normal ones
+	t1     int64
+}
+
+// kind tells Normal frames (0), which are dropped first, from others (1).
+func kind(c frame.Class) int {
+	if c == frame.Normal {
+		return 0
+	}
+	return 1
 }
 
 // add extends the span by a frame that follows it.
-func (s *span) add(id, prev frame.ID, e Extent) {
+func (s *span) add(id, prev frame.ID, h *header, payload []byte) {
 	if s.Frames == 0 {
 		s.prev, s.first = prev, id
 	}
 	s.last = id
-	s.Extent = s.join(e)
+	s.Extent = s.join(extentOf(h, payload))
+	p := &s.parts[kind(h.class)]
+	if thinned(h, payload) {
+		p = &s.parts[0]
+	} else {
+		size, _ := recordBytes(h.length)
+		p.frames++
+		p.bytes += int64(size)
+	}
+	if p.last.Epoch != id.Epoch { // of another boot, perhaps
+		p.t1 = h.t1
+	}
+	p.last, p.t1 = id, max(p.t1, h.t1)
+}
+
+// thinned reports whether a frame is a gap record that thinning made.
+func thinned(h *header, payload []byte) bool {
+	if h.kind != frame.Gap || h.class == frame.Normal {
+		return false
+	}
+	g, err := frame.ParseGapInfo(payload)
+	return err == nil && g.Cause == frame.StoreFull && g.Frames != 0
 }
 
 // Note remembers frames that the store gave up, until its consumer is past

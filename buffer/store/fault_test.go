@@ -95,13 +95,13 @@ func TestFramesInTwoSegmentsAreReadOnce(t *testing.T) {
 	s, _ := mustOpen(t, o)
 	l := lanePut{lane: frame.Live}
 	put := l.fill(t, s, 6, 500, 3)
-	first := filepath.Join(o.Dir, segName(0))
+	first := filepath.Join(o.Dir, segFile{}.name())
 	b, err := os.ReadFile(first)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := copyDir(t, o.Dir)
-	if err := os.WriteFile(filepath.Join(dir, segName(1)), b, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, segFile{first: 1, no: 1}.name()), b, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s, _ = mustOpen(t, withDir(o, dir))

@@ -42,7 +42,7 @@ func makeFrame(lane frame.Lane, id, prev frame.ID, size int) *frame.Frame {
 }
 
 func sameFrame(a, b *frame.Frame) bool {
-	return a.Lane == b.Lane && a.Kind == b.Kind && a.ID == b.ID && a.Prev == b.Prev && a.N == b.N && a.T0 == b.T0 &&
+	return a.Lane == b.Lane && a.Kind == b.Kind && a.Class == b.Class && a.ID == b.ID && a.Prev == b.Prev && a.N == b.N && a.T0 == b.T0 &&
 		a.T1 == b.T1 && a.Boot == b.Boot && a.Dating == b.Dating && bytes.Equal(a.Payload, b.Payload)
 }
 

@@ -66,8 +66,8 @@ func Verify(dir string) (*Inspection, error) {
 	if in.Bad, err = filepath.Glob(filepath.Join(dir, "*"+badMark+"*")); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	for _, no := range list.segs {
-		info, gone := inspectSegment(dir, no, st.Aliases)
+	for _, file := range list.segs {
+		info, gone := inspectSegment(dir, file, st.Aliases)
 		if !gone {
 			in.Segments = append(in.Segments, info)
 		}
@@ -76,9 +76,9 @@ func Verify(dir string) (*Inspection, error) {
 }
 
 // inspectSegment checks one file, again while a running agent writes to it.
-func inspectSegment(dir string, no uint64, as aliases) (info SegmentInfo, gone bool) {
+func inspectSegment(dir string, file segFile, as aliases) (info SegmentInfo, gone bool) {
 	for try := 0; ; try++ {
-		g := &segment{no: no, path: filepath.Join(dir, segName(no))}
+		g := &segment{segFile: file, path: filepath.Join(dir, file.name())}
 		info = SegmentInfo{File: g.path}
 		_, info.Damage = indexSegment(g, as)
 		if errors.Is(info.Damage, fs.ErrNotExist) {
@@ -133,8 +133,8 @@ func Frames(dir string) iter.Seq2[*frame.Frame, error] {
 			return
 		}
 		st, _, _ := loadMeta(filepath.Join(dir, metaName))
-		for _, no := range list.segs {
-			if !exportSegment(filepath.Join(dir, segName(no)), st.Aliases, yield) {
+		for _, file := range list.segs {
+			if !exportSegment(filepath.Join(dir, file.name()), st.Aliases, yield) {
 				return
 			}
 		}
@@ -181,6 +181,6 @@ func exportSegment(path string, as aliases, yield func(*frame.Frame, error) bool
 // frame gives the assembled frame, sharing the assembler's payload.
 func (a *assembler) frame(dst *frame.Frame, as aliases) {
 	h := &a.header
-	*dst = frame.Frame{Lane: a.key.lane(), Kind: h.kind, ID: as.id(a.key.id()), Prev: as.id(h.prev),
+	*dst = frame.Frame{Lane: a.key.lane(), Kind: h.kind, Class: h.class, ID: as.id(a.key.id()), Prev: as.id(h.prev),
 		N: h.n, T0: h.t0, T1: h.t1, Boot: h.boot, Dating: h.dating, Payload: a.payload}
 }

@@ -19,7 +19,32 @@ type place struct {
 	gap    []byte // payload of a gap record
 }
 
-func (p *place) extent() Extent { return extentOf(&p.header, p.gap) }
+// extent describes the frame, as the first one after the given one.
+func (p *place) extent(after frame.ID) Extent {
+	e := extentOf(&p.header, p.gap)
+	if p.cut(after) {
+		e.N = -1
+	}
+	return e
+}
+
+// cut reports whether the place is a gap record in the middle of which the
+// given frame lies. What is left of it cannot be counted.
+func (p *place) cut(after frame.ID) bool { return p.header.kind == frame.Gap && p.prev.Less(after) }
+
+// cutGap makes dst, a gap record, one of what is left of it.
+func cutGap(dst *frame.Frame, after frame.ID) error {
+	info, err := frame.ParseGapInfo(dst.Payload)
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	info.N, info.Frames, info.T0, info.T0Known = -1, -1, info.T1, false
+	dst.Prev = after
+	if err := info.Seal(dst); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
+}
 
 // Next copies the first committed frame of a lane after the given one into
 // dst, whose payload capacity must suffice (ErrShort). ok is false when there
@@ -75,6 +100,11 @@ func (s *Store) next(lane frame.Lane, after frame.ID, dst *frame.Frame, ok *bool
 	}
 	if err := s.loadLocked(&at, dst); err != nil {
 		return at.seg, err
+	}
+	if at.cut(after) {
+		if err := cutGap(dst, after); err != nil {
+			return nil, err
+		}
 	}
 	if s.handed[lane].Less(at.id) {
 		s.handed[lane] = at.id
@@ -194,7 +224,7 @@ func (s *Store) loadLocked(at *place, dst *frame.Frame) (err error) {
 		k, v = r.cur.Next()
 	}
 	h := &at.header
-	dst.Lane, dst.Kind, dst.ID, dst.Prev = at.key.lane(), h.kind, at.id, at.prev
+	dst.Lane, dst.Kind, dst.Class, dst.ID, dst.Prev = at.key.lane(), h.kind, h.class, at.id, at.prev
 	dst.N, dst.T0, dst.T1, dst.Boot, dst.Dating = h.n, h.t0, h.t1, h.boot, h.dating
 	dst.Payload = payload
 	return nil
@@ -205,7 +235,7 @@ func (s *Store) loadLocked(at *place, dst *frame.Frame) (err error) {
 func (s *Store) gapLocked(lane frame.Lane, after, end frame.ID, at *place, dst *frame.Frame) error {
 	sum, covered := s.st.Notes.within(lane, after, end)
 	info := frame.GapInfo{Cause: frame.StoreDamaged, N: -1, Frames: -1}
-	dst.Lane, dst.ID, dst.Prev = lane, end, after
+	dst.Lane, dst.Class, dst.ID, dst.Prev = lane, frame.Normal, end, after
 	if sum.Frames > 0 {
 		info.Cause, info.T0, info.T1, info.T0Known = sum.Cause, sum.T0, sum.T1, sum.T0Known && covered
 		dst.Boot, dst.Dating = sum.Boot, sum.Dating

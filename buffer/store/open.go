@@ -1,10 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/telhub/telhub/uplink/frame"
 )
@@ -76,8 +79,11 @@ func (s *Store) recover() (*Report, error) {
 		return nil, err
 	}
 	s.badBytes += list.bad
-	for _, no := range list.segs {
-		s.recoverSegment(no, r)
+	if err := s.removeStale(&list, r); err != nil {
+		return nil, err
+	}
+	for _, file := range list.segs {
+		s.recoverSegment(file, r)
 	}
 	s.unclean(found, r)
 	r.Notes = append(r.Notes, s.st.Notes...)
@@ -109,12 +115,48 @@ func (s *Store) recoverMeta(r *Report) (found bool, err error) {
 	return found, nil
 }
 
+// removeStale finishes what a power cut left of thinning: it removes what a
+// thinned segment stands for, or, should that be damaged, goes back to it.
+func (s *Store) removeStale(list *listing, r *Report) error {
+	for _, f := range slices.Clone(list.segs) {
+		var old []segFile
+		for _, o := range list.stale {
+			if f.replaces(o) {
+				old = append(old, o)
+			}
+		}
+		if len(old) == 0 {
+			continue
+		}
+		path := s.segPath(f)
+		if _, err := indexSegment(&segment{path: path}, s.st.Aliases); err != nil {
+			size, _ := diskSize(path)
+			report := Salvage{File: path, Damage: err}
+			if report.Bad, report.Err = setAside(path); report.Err != nil {
+				return fmt.Errorf("store: set the damaged %s aside: %w", f.name(), report.Err)
+			}
+			s.badBytes += size
+			r.Salvaged = append(r.Salvaged, report)
+			list.segs = append(slices.DeleteFunc(list.segs, func(o segFile) bool { return o == f }), old...)
+			list.settle()
+			slices.SortFunc(list.segs, func(a, b segFile) int { return cmp.Compare(a.no, b.no) })
+			continue
+		}
+		for _, o := range old {
+			if err := os.Remove(s.segPath(o)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("store: remove what %s stands for: %w", f.name(), err)
+			}
+		}
+	}
+	return nil
+}
+
 // recoverSegment takes a segment into the store, what can be read of it.
-func (s *Store) recoverSegment(no uint64, r *Report) {
-	s.st.NextSeg = max(s.st.NextSeg, no+1)
-	g := &segment{no: no, path: s.segPath(no)}
+func (s *Store) recoverSegment(file segFile, r *Report) {
+	s.st.NextSeg = max(s.st.NextSeg, file.no+1)
+	g := &segment{segFile: file, path: s.segPath(file), sealed: file.thin}
 	for _, dropped := range s.st.Dropped {
-		if dropped == no && os.Remove(g.path) == nil {
+		if dropped == file.no && os.Remove(g.path) == nil {
 			return // its loss is noted; only the unlink was missing
 		}
 	}
@@ -140,6 +182,7 @@ func (s *Store) recoverSegment(no uint64, r *Report) {
 	for lane := range g.spans {
 		sp := &g.spans[lane]
 		r.Frames += sp.Frames
+		s.precious = s.precious || sp.parts[1].frames > 0
 		if last := &s.st.Last[lane]; sp.Frames > 0 && last.Less(sp.last) {
 			*last = sp.last
 		}
@@ -155,17 +198,44 @@ func (s *Store) unclean(found bool, r *Report) {
 	if u.Epoch == 0 || found && s.st.Clean && !r.Fresh {
 		return
 	}
-	var newest frame.ID
+	// Frames of two classes are sealed independently: what is missing of
+	// either begins where that one ends.
+	normal, rest, alarms := s.reach(u.Epoch)
+	last := normal
+	if last == nil || rest != nil && rest.LastT1 < last.LastT1 {
+		last = rest
+	}
+	if last == nil {
+		last = alarms
+	}
+	if last != nil {
+		u = *last
+	}
+	r.Unclean = &u
+}
+
+// reach returns how far the records of an epoch reach: of Normal frames, of
+// others, and of alarms, which come too seldom to tell.
+func (s *Store) reach(epoch uint64) (normal, rest, alarms *Unclean) {
 	for _, g := range s.segs {
 		for lane := range g.spans {
 			sp := &g.spans[lane]
-			if sp.Frames == 0 || sp.last.Epoch != u.Epoch || newest.Epoch == u.Epoch && sp.T1 < u.LastT1 {
-				continue
+			for kind := range sp.parts {
+				best := &normal
+				switch {
+				case kind == 1 && frame.Lane(lane) == frame.Alarm:
+					best = &alarms
+				case kind == 1:
+					best = &rest
+				}
+				p := &sp.parts[kind]
+				if p.last.Epoch == epoch && (*best == nil || p.t1 >= (*best).LastT1) {
+					*best = &Unclean{Epoch: epoch, LastT1: p.t1, Boot: sp.Boot, Dating: sp.Dating}
+				}
 			}
-			newest, u.LastT1, u.Boot, u.Dating = sp.last, sp.T1, sp.Boot, sp.Dating
 		}
 	}
-	r.Unclean = &u
+	return normal, rest, alarms
 }
 
 // begin starts this run: the next epoch, made durable.

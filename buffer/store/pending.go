@@ -14,7 +14,7 @@ type pending struct {
 	back   []byte // not empty: being committed, or its commit failed and is due again
 	frames [2]int // in front and back
 	last   [frame.Lanes]frame.ID
-	room   int64 // what DropNewest still takes, as records
+	room   [2]int64 // what DropNewest still takes, as records: of Normal frames, of others
 	off    bool
 }
 
@@ -31,10 +31,10 @@ func (s *Store) Put(f *frame.Frame) error {
 		return ErrOff
 	case size > cap(p.front):
 		return ErrTooLarge
-	case f.Lane >= frame.Lanes || f.Kind > frame.Gap || f.Dating.Quality > frame.GNSS || f.ID.Seq == 0 ||
+	case f.Lane >= frame.Lanes || f.Kind > frame.Gap || f.Class > frame.Urgent || f.Dating.Quality > frame.GNSS || f.ID.Seq == 0 ||
 		!p.last[f.Lane].Less(f.ID) || !f.Prev.Less(f.ID):
 		return ErrOrder
-	case s.o.Drop == DropNewest && int64(size) > p.room:
+	case s.o.Drop == DropNewest && int64(size) > p.room[kind(f.Class)]:
 		return ErrFull
 	case size > cap(p.front)-len(p.front):
 		return ErrPendingFull
@@ -42,7 +42,8 @@ func (s *Store) Put(f *frame.Frame) error {
 	p.front = appendRecords(p.front, f)
 	p.frames[0]++
 	p.last[f.Lane] = f.ID
-	p.room -= int64(size)
+	p.room[0] -= int64(size)
+	p.room[1] -= int64(size)
 	return nil
 }
 
@@ -73,10 +74,12 @@ func (p *pending) done() {
 	p.mu.Unlock()
 }
 
-// setRoom sets how much may wait for a commit or come, as records.
-func (p *pending) setRoom(records int64) {
+// setRoom sets how much may wait for a commit or come, as records. The last of
+// it is not for Normal frames.
+func (p *pending) setRoom(records, reserve int64) {
 	p.mu.Lock()
-	p.room = records - int64(len(p.front)+len(p.back))
+	p.room[1] = records - int64(len(p.front)+len(p.back))
+	p.room[0] = p.room[1] - reserve
 	p.mu.Unlock()
 }
 

@@ -31,6 +31,7 @@ const (
 const (
 	atKind      = 0
 	atQuality   = 1
+	atClass     = 2
 	atN         = 4
 	atLength    = 8
 	atT0        = 12
@@ -113,6 +114,7 @@ func valueCRC(k, value []byte) uint32 {
 // header is what a frame's first chunk says of it.
 type header struct {
 	kind   frame.Kind
+	class  frame.Class
 	n      uint32
 	length int // of the payload
 	t0, t1 int64
@@ -123,7 +125,7 @@ type header struct {
 
 // put writes the header of f into b, headerLen bytes.
 func putHeader(b []byte, f *frame.Frame) {
-	b[atKind], b[atQuality], b[2], b[3] = byte(f.Kind), byte(f.Dating.Quality), 0, 0
+	b[atKind], b[atQuality], b[2], b[3] = byte(f.Kind), byte(f.Dating.Quality), byte(f.Class), 0
 	binary.BigEndian.PutUint32(b[atN:], f.N)
 	binary.BigEndian.PutUint32(b[atLength:], uint32(len(f.Payload)))
 	binary.BigEndian.PutUint64(b[atT0:], uint64(f.T0))
@@ -140,10 +142,11 @@ func parseHeader(data []byte) (h header, err error) {
 		return h, errHeader
 	}
 	length := binary.BigEndian.Uint32(data[atLength:])
-	if data[atKind] > byte(frame.Gap) || data[atQuality] > byte(frame.GNSS) || length > maxPayload {
+	if data[atKind] > byte(frame.Gap) || data[atQuality] > byte(frame.GNSS) ||
+		data[atClass] > byte(frame.Urgent) || length > maxPayload {
 		return h, errHeader
 	}
-	h.kind = frame.Kind(data[atKind])
+	h.kind, h.class = frame.Kind(data[atKind]), frame.Class(data[atClass])
 	h.dating.Quality = frame.ClockQuality(data[atQuality])
 	h.n = binary.BigEndian.Uint32(data[atN:])
 	h.length = int(length)

@@ -13,7 +13,7 @@ import (
 // segment is one file of records. Store.mu guards it, except that the
 // committer writes through the active one's db under commitMu.
 type segment struct {
-	no    uint64
+	segFile
 	path  string
 	size  int64    // on disk
 	db    *bolt.DB // nil while closed
@@ -181,7 +181,7 @@ func indexSegment(g *segment, as aliases) (largest int, err error) {
 		done, err := a.add(&fk, data)
 		if done && err == nil {
 			largest = max(largest, a.header.length)
-			g.spans[fk.lane()].add(as.id(fk.id()), as.id(a.header.prev), extentOf(&a.header, a.payload))
+			g.spans[fk.lane()].add(as.id(fk.id()), as.id(a.header.prev), &a.header, a.payload)
 		}
 		return err
 	})
@@ -196,4 +196,4 @@ func indexSegment(g *segment, as aliases) (largest int, err error) {
 	return largest, err
 }
 
-func (s *Store) segPath(no uint64) string { return filepath.Join(s.o.Dir, segName(no)) }
+func (s *Store) segPath(f segFile) string { return filepath.Join(s.o.Dir, f.name()) }

@@ -47,12 +47,19 @@ func (as aliases) id(id frame.ID) frame.ID {
 	return id
 }
 
-// stored returns the lowest stored identity that can stand for id.
+// stored returns the lowest stored identity after which a frame can lie that
+// counts as one after id.
 func (as aliases) stored(id frame.ID) frame.ID {
 	low := id
 	for _, a := range as {
-		if a.To == id.Epoch {
-			low.Epoch = min(low.Epoch, a.From)
+		from := frame.ID{Epoch: a.From, Seq: id.Seq}
+		if a.From <= id.Epoch && id.Epoch < a.To {
+			from.Seq = 0 // all of them count as later: id is not of this store
+		} else if a.To != id.Epoch {
+			continue
+		}
+		if from.Less(low) {
+			low = from
 		}
 	}
 	return low

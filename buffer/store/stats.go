@@ -108,7 +108,7 @@ func (s *Store) samplesAfterLocked(g *segment, lane frame.Lane, after frame.ID) 
 		if err != nil || !at.ok {
 			return n, err
 		}
-		x := at.extent()
+		x := at.extent(after)
 		n, after = n+uint64(x.Samples), at.id
 	}
 }

@@ -25,8 +25,13 @@ type Policy uint8
 
 // The policies of spool.drop.
 const (
-	DropOldest Policy = iota // unlink the oldest segment and note what it held
-	DropNewest               // refuse: Put returns ErrFull and the caller declares the loss
+	// DropOldest: give up the oldest Normal frames, and others only when none
+	// are left, and note what they held.
+	DropOldest Policy = iota
+	// DropNewest: refuse; Put returns ErrFull and the caller declares the loss.
+	// Once frames of a higher class were stored, the last tenth of MaxBytes is
+	// for them alone.
+	DropNewest
 )
 
 // Options configure a store.
@@ -114,7 +119,8 @@ type Store struct {
 
 	dropped  uint64 // samples given up for want of room since Open
 	badBytes int64
-	maxFrame int // largest payload stored
+	maxFrame int  // largest payload stored
+	precious bool // frames of a higher class than Normal were there since Open
 
 	pending pending
 }
@@ -183,6 +189,9 @@ func (st *state) translate() {
 
 func (sp *span) translate(as aliases) {
 	sp.prev, sp.first, sp.last = as.id(sp.prev), as.id(sp.first), as.id(sp.last)
+	for i := range sp.parts {
+		sp.parts[i].last = as.id(sp.parts[i].last)
+	}
 }
 
 // Release says that the server has everything of a lane up to and including
