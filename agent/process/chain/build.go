@@ -11,7 +11,7 @@ const (
 	maxWindow = 1 << 16                // values in a window
 	maxPoints = 256                    // of a calibration
 	maxDegree = 15                     // of a polynomial
-	usual     = 100 * time.Millisecond // distance of values where it is not known
+	usualGap  = 100 * time.Millisecond // distance of values where it is not known
 	minPlaces = -9                     // of Round
 )
 
@@ -212,7 +212,7 @@ func (b *builder) window(s *Spec) error {
 func (b *builder) capacity(window time.Duration) (int, error) {
 	every := b.every
 	if every == 0 {
-		every = usual
+		every = usualGap
 	}
 	n := int64((window-1)/every) + 1
 	if n > maxWindow {

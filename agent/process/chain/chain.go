@@ -81,7 +81,8 @@ func (c *Chain) Resolution() float64 { return c.resolution }
 func (c *Chain) Bytes() int { return c.bytes }
 
 // Crowded counts the values that left a window of time early, because more
-// came than it was sized for; the window was narrower then.
+// came than it was sized for; the window was narrower then. The goroutine that
+// applies the chain calls it.
 func (c *Chain) Crowded() (n uint64) {
 	for _, p := range c.crowded {
 		n += *p

@@ -18,7 +18,7 @@ const (
 	aWindow       // a number of values, or a time
 	aTime
 	aStep // a number above 0
-	places
+	decimals
 )
 
 // word is how an Op is written.
@@ -37,7 +37,7 @@ func words() []word {
 		{Median, "median", aWindow, true}, {Mean, "mean", aWindow, true},
 		{Min, "min", aWindow, true}, {Max, "max", aWindow, true},
 		{EWMA, "ewma", aTime, true}, {Outlier, "outlier", aStep, true},
-		{Throttle, "throttle", aTime, true}, {Round, "round", places, true}, {Step, "step", aStep, true},
+		{Throttle, "throttle", aTime, true}, {Round, "round", decimals, true}, {Step, "step", aStep, true},
 	}
 }
 
@@ -48,7 +48,7 @@ func (w *word) wants() string {
 		return fmt.Sprintf("a whole number of values (%s 5) or a time (%s 30s)", w.name, w.name)
 	case aTime:
 		return fmt.Sprintf("a time (%s 30s)", w.name)
-	case places:
+	case decimals:
 		return fmt.Sprintf("a whole number of decimals (%s 1)", w.name)
 	}
 	example := "3"
@@ -166,7 +166,7 @@ func (s *Spec) argument(w *word, text string) (err error) {
 		}
 	case w.takes == aTime && number:
 		return fmt.Errorf("%q has no unit of time; want %s", text, w.wants())
-	case w.takes == places && whole:
+	case w.takes == decimals && whole:
 		s.Args = []float64{float64(n)}
 	case w.takes == aStep && number:
 		s.Args = []float64{x}

@@ -97,7 +97,8 @@ const (
 )
 
 // outlier is a Hampel identifier over the newest values, the outliers among
-// them included: a new level passes once it has the majority.
+// them included: a new level passes once it has the majority. Where most values
+// are equal and their resolution is not known, any other is an outlier.
 type outlier struct {
 	k     float64
 	floor float64 // least scale: the resolution of the values
