@@ -439,9 +439,13 @@ func TestRandomProcessingBalances(t *testing.T) {
 // checkClasses checks that frames hold samples of their class only.
 func (r *rig) checkClasses() {
 	r.t.Helper()
+	classes := r.opts.Classes
+	if classes == nil {
+		classes = r.opts.classesOf()
+	}
 	for _, rec := range r.out.records() {
 		for _, s := range rec.samples {
-			want := r.opts.Classes[s.Channel]
+			want := classes[s.Channel]
 			if s.Kind == drivers.KindAlarm {
 				want = frame.Urgent
 			}
