@@ -199,10 +199,11 @@ func (l *loader) finishSensor(d *draft) {
 		return
 	}
 	d.facts, d.known = facts.Outputs, true
-	if n := time.Duration(d.Oversample); n > 1 && facts.MinEvery <= d.Every && n*facts.MinEvery > d.Every {
+	takes := max(facts.MinEvery, time.Millisecond) // which is the shortest period at all
+	if n := time.Duration(d.Oversample); n > 1 && takes <= d.Every && n*takes > d.Every {
 		l.fail(d, "oversample", fault{
-			fmt.Sprintf("%d measurements of up to %v each do not fit into every = %v", n, facts.MinEvery, d.Every),
-			fmt.Sprintf("the most is %d", d.Every/facts.MinEvery),
+			fmt.Sprintf("%d measurements of up to %v each do not fit into every = %v", n, takes, d.Every),
+			fmt.Sprintf("the most is %d", d.Every/takes),
 		})
 	}
 	if facts.MinEvery > d.Every {

@@ -3,7 +3,6 @@ package config
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/telhub/telhub/agent/process/expr"
 	"github.com/telhub/telhub/internal/toml"
@@ -14,14 +13,6 @@ type source struct {
 	owner *draft
 	name  string       // of the output
 	draft *outputDraft // nil: a measured one without a table
-}
-
-// every is the expected distance of the source's values, 0 when it is not known.
-func (s *source) every() time.Duration {
-	if s.draft != nil {
-		return s.draft.Every
-	}
-	return s.owner.every()
 }
 
 // mark says how far the search for cycles has come with an output.
@@ -176,9 +167,14 @@ func (l *loader) search(o *outputDraft, trail []*outputDraft) {
 
 // cycle reports one cycle at its first output.
 func (l *loader) cycle(members []*outputDraft) {
+	const shown = 8 // of a long cycle
 	var path []string
-	for _, o := range append(slices.Clone(members), members[0]) {
-		path = append(path, toml.Shorten(o.owner.Name+"/"+o.Name))
+	for i, o := range append(slices.Clone(members), members[0]) {
+		if i < shown || i == len(members) {
+			path = append(path, toml.Shorten(o.owner.Name+"/"+o.Name))
+		} else if i == shown {
+			path = append(path, "…")
+		}
 	}
 	for _, o := range members {
 		o.broken = true

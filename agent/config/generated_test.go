@@ -52,6 +52,10 @@ func TestLoadAcceptsWhatInitWritesUncommented(t *testing.T) {
 	if got.Queue != want.Queue || got.Uplink != want.Uplink || got.Spool != want.Spool || got.HTTP != want.HTTP || got.Redis != want.Redis {
 		t.Errorf("the template shows other values than the defaults:\ngot  %+v\nwant %+v", got, want)
 	}
+	if len(got.Sensors) > 0 && len(got.Sensors[0].Outputs) != 3 || len(got.Indicators) != 1 {
+		t.Errorf("got outputs %+v, indicators %+v", got.Sensors[0].Outputs, got.Indicators)
+	}
+	engineOf(t, got)
 	if len(got.Sensors) != 3 || len(got.Buses) != 2 || len(got.Profiles) != 1 {
 		t.Errorf("got %d sensors, %d buses, %d profiles", len(got.Sensors), len(got.Buses), len(got.Profiles))
 	}

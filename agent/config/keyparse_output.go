@@ -51,7 +51,7 @@ func (k *Key) floats(list *toml.Node) ([]float64, fault) {
 // words reads one text or a list of them.
 func (k *Key) words(n *toml.Node) ([]string, fault) {
 	var list []string
-	f := fault{}
+	var f fault
 	if n.Kind == toml.Text {
 		list, f = []string{n.Text}, checkPrintable(n.Text)
 	} else {

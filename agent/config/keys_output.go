@@ -1,9 +1,9 @@
 package config
 
-import "github.com/telhub/telhub/agent/process"
-
-// The severities of an alarm.
-var alarmLevels = []string{"info", "warn", "critical"}
+import (
+	"github.com/telhub/telhub/agent/process"
+	"github.com/telhub/telhub/agent/process/alarm"
+)
 
 // outputKeys are the keys of a sensor's output, [sensor.NAME]. Those with a
 // dot stand in a table within it. The reader takes the parsed values, because
@@ -78,7 +78,7 @@ var outputKeys = []Key{
 		Doc: "Raised when there is no valid value: true as soon as the channel's status says so, or after a time.",
 	},
 	{
-		Path: "alarm.level", Type: Choice, Default: "warn", Allowed: alarmLevels, Example: `"critical"`,
+		Path: "alarm.level", Type: Choice, Default: "warn", Allowed: alarm.Levels(), Example: `"critical"`,
 		Doc: "Severity, for people and metrics.",
 	},
 	{

@@ -86,7 +86,7 @@ var sensorKeys = []Key{
 	},
 	{
 		Path: "oversample", Type: Int, Default: "1", Unit: "measurements", Min: "1", Max: "64", Example: "8",
-		Doc:   "Polled sensors: measurements made one after the other in each period; their mean is the value.",
+		Doc:   "Polled sensors: measurements in each period, evenly spaced; their mean is the value.",
 		field: func(t target) any { return &t.sensor.Oversample },
 	},
 }

@@ -101,6 +101,10 @@ func TestWholeFile(t *testing.T) {
 			t.Errorf("sensor %s: %v", s.Name, err)
 		}
 	}
+	engineOf(t, c)
+	if got, want := len(c.Sensors[0].Outputs), 3; got != want || !c.Clock.RequireSync || len(c.Indicators) != 1 {
+		t.Errorf("%d outputs, want %d; clock %+v, indicators %+v", got, want, c.Clock, c.Indicators)
+	}
 	if got, want := c.Sensors[0].Options["oversampling_pressure"], any(int64(16)); got != want {
 		t.Errorf("oversampling_pressure = %v, want %v", got, want)
 	}

@@ -26,12 +26,17 @@ type Output struct {
 	Value  string
 	Inputs []string
 
-	Info  chain.Info   // what is known of the values that enter Steps
-	Steps []chain.Spec // in the order written
+	// Period is at most how far apart values are that enter Steps, 0 when it
+	// is not known: for expr.Program.SetPeriod. Info is what else is known of
+	// them. Its Every, which sizes windows, is shorter where something is
+	// derived from several sensors, because each reading of each brings a value.
+	Period time.Duration
+	Info   chain.Info
+	Steps  []chain.Spec // in the order written
 
 	Unit       string        // of what leaves Steps: the channel's
 	Resolution float64       // of what leaves Steps; 0 when it is not known
-	Every      time.Duration // expected distance of what leaves Steps; 0 when it is not known
+	Every      time.Duration // at most how far apart what leaves Steps is; 0 when it is not known
 
 	Send       process.Send   // Never also where Sensor.Only leaves the output out
 	Alarm      *alarm.Options // nil: none

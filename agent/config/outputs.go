@@ -23,9 +23,10 @@ type outputDraft struct {
 	origin []string      // for each step the key that it came from
 	broken bool          // something is wrong: do not complain about consequences
 
-	inputs []source // for each of Inputs
-	used   bool     // others are derived from it
-	mark   mark     // of the search for cycles
+	inputs  []source // for each of Inputs
+	sensors []*draft // whose readings bring it values
+	used    bool     // others are derived from it
+	mark    mark     // of the search for cycles
 
 	settled bool // Every, Unit and Resolution are known
 }

@@ -89,6 +89,11 @@ func Reference(w io.Writer) error {
 	for i := range sensorKeys {
 		sensorKeys[i].reference(b, "")
 	}
+	outputReference(b)
+	b.WriteString(referenceIndicators)
+	for i := range indicatorKeys {
+		indicatorKeys[i].reference(b, "")
+	}
 	b.WriteString(referenceEngines)
 	for _, name := range catalog.Names(nil) {
 		if e, ok := catalog.Lookup(name, nil); ok {

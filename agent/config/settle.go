@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -132,7 +133,7 @@ func (l *loader) settle(o *outputDraft) {
 		}
 	}
 	o.enter()
-	o.Unit, o.Resolution, o.Every = o.Info.Unit, o.Info.Resolution, o.Info.Every
+	o.Unit, o.Resolution, o.Every = o.Info.Unit, o.Info.Resolution, o.Period
 	if o.broken {
 		return
 	}
@@ -149,11 +150,12 @@ func (l *loader) settle(o *outputDraft) {
 // enter says what is known of the values before the first step. A unit is
 // converted into only where there is another one before.
 func (o *outputDraft) enter() {
-	f := o.owner.fact(o.Name)
-	if f != nil {
-		o.Info = chain.Info{Every: o.owner.every(), Unit: f.Unit, Resolution: f.Resolution}
+	if f := o.owner.fact(o.Name); f != nil {
+		o.sensors, o.Period = []*draft{o.owner}, o.owner.every()
+		o.Info = chain.Info{Every: o.Period, Unit: f.Unit, Resolution: f.Resolution}
 	} else {
-		o.Info = chain.Info{Every: o.inputsEvery(), Resolution: o.Resolution}
+		o.inputsPeriod()
+		o.Info = chain.Info{Every: distance(o.sensors), Resolution: o.Resolution}
 	}
 	if o.unit == "" || o.Info.Unit != "" {
 		return
@@ -165,20 +167,47 @@ func (o *outputDraft) enter() {
 	}
 }
 
-// inputsEvery is the shortest distance of a derived output's inputs, 0 if one
-// of them is not known.
-func (o *outputDraft) inputsEvery() time.Duration {
-	least := time.Duration(0)
+// inputsPeriod finds the sensors that a derived output depends on, and the
+// shortest period of its inputs, 0 if one of them is not known.
+func (o *outputDraft) inputsPeriod() {
+	known := true
 	for i, in := range o.inputs {
-		every := in.every()
-		if every == 0 {
-			return 0
+		sensors, every := []*draft{in.owner}, in.owner.every()
+		if in.draft != nil {
+			sensors, every = in.draft.sensors, in.draft.Every
 		}
-		if i == 0 || every < least {
-			least = every
+		for _, d := range sensors {
+			if !slices.Contains(o.sensors, d) {
+				o.sensors = append(o.sensors, d)
+			}
+		}
+		known = known && every > 0
+		if i == 0 || every < o.Period {
+			o.Period = every
 		}
 	}
-	return least
+	if !known {
+		o.Period = 0
+	}
+}
+
+// distance is how far apart the readings of several sensors are on average, 0
+// if that is not known of one of them.
+func distance(sensors []*draft) time.Duration {
+	if len(sensors) == 1 {
+		return sensors[0].every()
+	}
+	rate := 0.0
+	for _, d := range sensors {
+		if d.every() == 0 {
+			return 0
+		}
+		rate += 1 / float64(d.every())
+	}
+	if rate == 0 {
+		return 0
+	}
+	return max(1, time.Duration(math.Round(1/rate)))
 }
 
 // compileSteps lets the chain judge the steps, and takes from it what leaves
@@ -207,80 +236,6 @@ func (l *loader) compileSteps(o *outputDraft) bool {
 	return false
 }
 
-// idleWindows reports windows that never hold more than one value, and
-// throttles that let all of them pass. It leaves the distance of values after
-// all steps in o.Every.
-func (l *loader) idleWindows(o *outputDraft) {
-	for i, s := range o.Steps {
-		switch s.Op {
-		case chain.Median, chain.Mean, chain.Min, chain.Max, chain.Outlier, chain.Throttle:
-		default:
-			continue
-		}
-		if s.Window > 0 && s.Window <= o.Every {
-			l.failOutput(o, o.origin[i], fault{
-				fmt.Sprintf("%s does nothing over %s: values come every %s", opName(s.Op), shortSpan(s.Window), shortSpan(o.Every)),
-				fmt.Sprintf("make it %s or longer, or delete it", shortSpan(2*o.Every)),
-			})
-		}
-		if s.Op == chain.Throttle && o.Every > 0 {
-			o.Every = max(o.Every, s.Window)
-		}
-	}
-}
-
-// opName is what a filter is called in the file.
-func opName(op chain.Op) string {
-	switch op {
-	case chain.Median:
-		return "median"
-	case chain.Mean:
-		return "mean"
-	case chain.Min:
-		return "min"
-	case chain.Max:
-		return "max"
-	case chain.Outlier:
-		return "outlier"
-	}
-	return "throttle"
-}
-
-// settleSend finds a heartbeat that never beats.
-func (l *loader) settleSend(o *outputDraft) {
-	if e := o.Send.Every; e > 0 && o.Every > 0 && e < o.Every {
-		l.failOutput(o, "send.every", fault{
-			"values come only every " + shortSpan(o.Every),
-			fmt.Sprintf("make it longer than %s, as in every = \"5m\"", shortSpan(o.Every)),
-		})
-	}
-}
-
-// settleSilence finds a stale alarm that is raised between any two values.
-func (l *loader) settleSilence(o *outputDraft) {
-	if a := o.Alarm; a != nil && a.StaleAfter > 0 && o.Every > 0 && a.StaleAfter < 2*o.Every {
-		l.failOutput(o, "alarm.stale", fault{
-			"values come only every " + shortSpan(o.Every),
-			fmt.Sprintf("make it %s or longer, or true", shortSpan(2*o.Every)),
-		})
-	}
-}
-
-// leftOut checks the table of an output that only does not keep.
-func (l *loader) leftOut(o *outputDraft) {
-	if o.Derived() || o.owner.Keeps(o.Name) {
-		return
-	}
-	if n := o.table.Fields["send"]; n != nil && n.Kind == toml.Table {
-		l.failOutput(o, "send", fault{"only leaves " + o.Name + " out, so nothing of it is sent", "add it to only, or delete the line"})
-		return
-	}
-	if !o.used && !l.unsure && o.Alarm == nil && len(o.Aggregates) == 0 {
-		l.failOutput(o, "", fault{"has no effect, because only leaves " + o.Name + " out", "add it to only, or delete the table"})
-	}
-	o.Send.Never = true
-}
-
 // collect hands a sensor's outputs over, and those that only leaves out
 // although others are derived from them. It returns how many channels the
 // sensor has.
@@ -300,7 +255,7 @@ func (l *loader) collect(d *draft) (channels int) {
 	for i := range d.facts {
 		f := &d.facts[i]
 		if slices.Contains(d.hidden, f.Name) {
-			o := Output{Name: f.Name, Unit: f.Unit, Resolution: f.Resolution, Every: d.every()}
+			o := Output{Name: f.Name, Unit: f.Unit, Resolution: f.Resolution, Period: d.every(), Every: d.every()}
 			o.Info = chain.Info{Every: o.Every, Unit: o.Unit, Resolution: o.Resolution}
 			o.Send.Never = true
 			d.Outputs = append(d.Outputs, o)

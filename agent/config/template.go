@@ -17,7 +17,7 @@ const templateHead = `# The configuration of telhub.
 
 `
 
-// templateTail shows what has no default: buses, sensors, profiles.
+// templateTail shows what has no default: buses, sensors, indicators, profiles.
 const templateTail = `
 # Buses: I2C buses have a path, serial ports a port. Prefer the links under
 # /dev/serial/by-id: ttyUSB0 may be ttyUSB1 after the next replug.
@@ -37,18 +37,39 @@ const templateTail = `
 #addr = 0x76
 #every = "10s"
 
+# What is done to an output stands in a table of its own, below its sensor. Steps
+# are carried out in the order written. docs/configuration_reference.md lists
+# them all, with filters, functions and units.
+#[sensor.temperature]
+#offset = -0.4
+#valid = [-40, 85]
+#filter = ["median 5", "mean 1m"]
+#send = { change = 0.1, every = "5m" }
+#alarm = { high = 35, clear = 33, for = "2m", drive = "lamp" }
+#[sensor.pressure]
+#unit = "hPa"
+#aggregate = { window = "10m", of = ["mean", "min", "max"] }
+#[sensor.dewpoint]
+#value = "dewpoint(temperature, humidity)"
+#unit = "Cel"
+
 #[[sensor]]
 #name = "outside"
 #use = "my-tmp117"
 #bus = "i2c1"
 #addr = 0x48
 #only = ["temperature"]
+#priority = "high"
 
 #[[sensor]]
 #name = "position"
 #use = "nmea"
 #bus = "gps"
 #every = "1s"
+
+# Indicators are lights or lines that are on while an alarm is raised.
+#[indicator.lamp]
+#gpio = "gpiochip0/17"
 
 # Profiles describe a chip that telhub does not know.
 #[profile.my-tmp117]
@@ -60,8 +81,8 @@ const templateTail = `
 `
 
 // Init writes a configuration to begin with: every key with its meaning and
-// its default, all commented out, and examples of buses, sensors and a
-// profile. Load accepts it as it is, and also with all that uncommented.
+// its default, all commented out, and examples of buses, sensors, outputs,
+// an indicator and a profile. Load accepts it as it is, and also with all that uncommented.
 func Init(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	b.WriteString(templateHead)
