@@ -1,6 +1,10 @@
 package nmea
 
-import "time"
+import (
+	"time"
+
+	"github.com/telhub/telhub/drivers"
+)
 
 // FixTime is what the receiver's clock said at a valid fix. It is the
 // receiver's own word: a week counter that rolled over shows as a date years
@@ -28,8 +32,9 @@ const (
 	halfDay = 12 * time.Hour
 )
 
-// keepTime notes the epoch's instant if it is a dated valid fix.
-func (d *Decoder) keepTime() {
+// keepTime notes the epoch's instant if it is a dated valid fix, and tells it
+// as the reading's UTC.
+func (d *Decoder) keepTime(dst *drivers.Reading) {
 	e := &d.epoch
 	if e.verdict != valid || e.instant == unknownTime {
 		return
@@ -45,12 +50,22 @@ func (d *Decoder) keepTime() {
 	if d.sent.instant == e.instant {
 		stamp = d.sent.stamp
 	}
-	d.lastFix = FixTime{
-		UTC:   time.Unix(date*86400, int64(e.instant)).UTC(),
-		Stamp: stamp,
-		Fix:   int(e.values[outFix]),
+	fix := int(e.values[outFix])
+	d.lastFix = FixTime{UTC: time.Unix(date*86400, int64(e.instant)).UTC(), Stamp: stamp, Fix: fix}
+	if !d.sent.told && !dst.Empty() && measured(fix) && e.heard-e.stamp <= strange {
+		d.sent.told = true
+		dst.UTC = date*86_400_000 + e.instant.Milliseconds()
 	}
 }
+
+// strange is how long before a receiver's first sentence another instrument
+// may have opened the epoch: the reading's stamp is that sentence's, and would
+// be too early for the receiver's time.
+const strange = int64(50 * time.Millisecond)
+
+// measured reports whether a kind of fix comes from satellites; estimated,
+// manual and simulated ones vouch for no time.
+func measured(fix int) bool { return fix >= 1 && fix <= 5 }
 
 // near gives the date of a time of day that lies close to the calendar's, on
 // the other side of midnight if need be.

@@ -38,6 +38,15 @@
 //
 // Stamp is the arrival of the first byte of the epoch's first sentence.
 //
+// # Date and time
+//
+// UTC is set in the first reading of an instant that has a valid fix and a
+// date, from RMC or from a ZDA at most ten seconds away; a fix that is
+// estimated, manual or simulated does not count. Years of two digits are 1980
+// to 2079. It is the receiver's word: whether it is plausible others judge. On
+// a line that a receiver shares with other instruments it is left out where one
+// of those opened the epoch more than 50 ms before the receiver spoke.
+//
 // # Validity
 //
 // RMC and GLL with status V, GGA with quality 0, and mode N anywhere say "no

@@ -14,6 +14,7 @@ const frozenAfter = int64(5 * time.Second)
 type epoch struct {
 	open     bool
 	stamp    int64
+	heard    int64         // arrival of the receiver's first sentence; 0 = none yet
 	instant  time.Duration // UTC time of day; unknownTime while no sentence said
 	fraction bool
 	verdict  verdict
@@ -39,6 +40,7 @@ type sent struct {
 	instant  time.Duration
 	fraction bool
 	stamp    int64  // of the first reading of this instant
+	told     bool   // a reading of this instant had UTC
 	outputs  uint64 // of ofEpoch
 	source   source
 	lat, lon float64
@@ -107,6 +109,9 @@ func (e *epoch) add(s *sentence, stamp int64) {
 		e.open, e.stamp = true, stamp
 	}
 	e.seen[s.kind] = s.talker
+	if e.heard == 0 && s.kind.receiver() {
+		e.heard = stamp
+	}
 	if s.kind.timed() {
 		if e.instant == unknownTime || (s.fraction && !e.fraction && s.time != unknownTime) {
 			e.instant, e.fraction = s.time, s.fraction
@@ -160,7 +165,7 @@ func (d *Decoder) flush(dst *drivers.Reading) (ok bool) {
 	}
 	dst.Stamp = e.stamp
 	d.remember()
-	d.keepTime()
+	d.keepTime(dst)
 	return !dst.Empty()
 }
 
@@ -221,7 +226,7 @@ func (d *Decoder) remember() {
 		return
 	}
 	if !d.isLater() {
-		s.instant, s.fraction, s.stamp, s.outputs = e.instant, e.fraction, e.stamp, 0
+		s.instant, s.fraction, s.stamp, s.outputs, s.told = e.instant, e.fraction, e.stamp, 0, false
 	}
 	for i, r := range e.rank {
 		if r > 0 && ofEpoch&(1<<i) != 0 {

@@ -29,6 +29,9 @@ const (
 
 func (k kind) timed() bool { return k <= gll }
 
+// receiver reports whether only satellite receivers send the kind.
+func (k kind) receiver() bool { return k <= vtg }
+
 // once reports whether an instant has only one sentence of this kind a talker.
 func (k kind) once() bool { return k != gsa && k != gsv && k != zda && k != xdr && k != other }
 
