@@ -56,6 +56,8 @@ func TestADeadCardStopsNeitherSamplingNorDelivery(t *testing.T) {
 	r.settled()
 	card.dead.Store(true)
 	srv.Stop()
+	r.feed(1)
+	r.wait("the breaker", func(s uplink.Status) bool { return s.Trips > 0 })
 	r.feed(40)
 	r.wait("frames that nobody takes", func(s uplink.Status) bool { return s.Held > 0 })
 	before := card.commits.Load()
