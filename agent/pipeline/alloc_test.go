@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,17 +55,28 @@ func (q *quad) Read(dst *drivers.Reading) (time.Duration, error) {
 
 // chain is a running pipeline with the real clock and encoders, whose only
 // sensor is served by the test.
-func chain(t testing.TB, q *quad, samples int) (*Pipeline, *poller, *sink) {
+func chain(t testing.TB, q *quad, samples int, adapt ...func(*Options, *Polled)) (*Pipeline, *poller, *sink) {
 	schema := &frame.Schema{}
 	for i := range q.outs {
 		schema.Channels = append(schema.Channels, frame.Channel{Name: fmt.Sprintf("q/%d", i), Resolution: 0.125})
 	}
 	out := &sink{submitted: make(chan uint32, 64), samples: samples}
 	observer := new(metrics.Registry).Histogram("test_seconds", "Of the test.", metrics.DurationBuckets())
-	p, err := New(Options{
+	o := Options{
 		Schema: schema, Outlet: out, Tick: time.Nanosecond, Processing: observer,
 		Pool: frame.NewPool(frame.PoolSize{Small: 16, SmallBytes: frame.MaxPayload(schema, samples)}),
-	})
+	}
+	plan := &Polled{
+		Name: "q", Sensor: q, Every: time.Second, Channels: []int{0, 1, 2, 3},
+		ReadDuration: observer, Lateness: observer,
+	}
+	for _, f := range adapt {
+		f(&o, plan)
+	}
+	if plan.High { // its ring exists if a plan says so
+		o.Streams = []StreamPlan{{Name: "high", Port: mute{}, Stream: &letters{}, Channels: []int{-1, -1}, High: true}}
+	}
+	p, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,10 +88,7 @@ func chain(t testing.TB, q *quad, samples int) (*Pipeline, *poller, *sink) {
 			t.Error(err)
 		}
 	})
-	s := newPoller(&p.in, &BusPlan{Name: "b", Jitter: observer}, &Polled{
-		Name: "q", Sensor: q, Every: time.Second, Channels: []int{0, 1, 2, 3},
-		ReadDuration: observer, Lateness: observer,
-	}, 0)
+	s := newPoller(&p.in, &BusPlan{Name: "b", Jitter: observer}, plan, 0)
 	s.start(p.in.now())
 	return p, s, out
 }
@@ -101,27 +110,137 @@ func TestReadToSubmitAllocatesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, s, out := chain(t, &quad{fail: fail}, perFrame)
-			oneFrame := func() {
-				for {
-					for p.in.normal.ring.Len() > 4*perFrame { // an overrun's record would allocate
-						runtime.Gosched()
-					}
-					s.soon(s.in.now())
-					s.serve()
-					select {
-					case <-out.submitted:
-						return
-					default:
-					}
-				}
-			}
-			for range 20 {
-				oneFrame()
-			}
-			if got := testing.AllocsPerRun(200, oneFrame); got != 0 {
-				t.Errorf("%v allocations a frame", got)
-			}
+			checkFrames(t, p, s, out, perFrame)
 		})
+	}
+}
+
+// checkFrames checks that frame after frame is made without allocating.
+func checkFrames(t *testing.T, p *Pipeline, s *poller, out *sink, perFrame int) {
+	t.Helper()
+	oneFrame := func() {
+		for {
+			for s.feed.ring.Len() > s.feed.ring.Cap()/4 { // an overrun's record would allocate
+				runtime.Gosched()
+			}
+			s.soon(s.in.now())
+			s.serve()
+			select {
+			case <-out.submitted:
+				return
+			default:
+			}
+		}
+	}
+	for range 20 {
+		oneFrame()
+	}
+	if got := testing.AllocsPerRun(200, oneFrame); got != 0 {
+		t.Errorf("%v allocations a frame", got)
+	}
+	if a := p.Accounting(); a.Lost > 0 {
+		t.Errorf("accounting %+v: an overrun was measured", a)
+	}
+}
+
+// mute is a port from which nothing comes.
+type mute struct{}
+
+func (mute) Read([]byte) (int, error) {
+	<-time.After(50 * time.Millisecond)
+	return 0, drivers.ErrTimeout
+}
+func (mute) Reopen() error { return nil }
+
+// lean is a Processor that withholds, makes and raises by the count of what it
+// has seen.
+type lean struct {
+	latest         *Latest
+	n              int
+	due            int64
+	made, withheld atomic.Uint64
+}
+
+func (l *lean) Process(dst, raw []drivers.Sample) []drivers.Sample {
+	for i := range raw {
+		s := raw[i]
+		s.Value = s.Value*2 + 1
+		l.latest.Observe(&s)
+		switch l.n++; {
+		case l.n%4 == 0:
+			l.withheld.Add(1)
+			continue
+		case l.n%5 == 0:
+			l.made.Add(1)
+			dst = append(dst, s)
+		case l.n%512 == 1:
+			l.made.Add(1)
+			dst = append(dst, drivers.Sample{Stamp: s.Stamp, Channel: s.Channel, Kind: drivers.KindAlarm, Alarm: drivers.AlarmLow})
+		}
+		dst = append(dst, s)
+	}
+	return dst
+}
+
+func (l *lean) Advance(dst []drivers.Sample, now int64) []drivers.Sample {
+	l.due = now + int64(time.Millisecond)
+	l.made.Add(1)
+	return append(dst, drivers.Sample{Stamp: now})
+}
+
+func (l *lean) Finish(dst []drivers.Sample, now int64) []drivers.Sample { return l.Advance(dst, now) }
+func (l *lean) Next() int64                                             { return l.due }
+func (l *lean) MaxOut(n int) int                                        { return 2*n + 1 }
+func (l *lean) Counts() (uint64, uint64)                                { return l.made.Load(), l.withheld.Load() }
+
+// leanly gives a chain a Processor.
+func leanly(o *Options, _ *Polled) {
+	o.Latest = NewLatest(len(o.Schema.Channels), int64(time.Second))
+	o.Processor, o.Alarms = &lean{latest: o.Latest}, true
+}
+
+func TestProcessingAllocatesNothing(t *testing.T) {
+	p, s, out := chain(t, &quad{}, 64, leanly)
+	checkFrames(t, p, s, out, 64)
+	if a := p.Accounting(); a.Made == 0 || a.Withheld == 0 {
+		t.Errorf("accounting %+v shows nothing", a)
+	}
+}
+
+func TestHighPriorityAllocatesNothing(t *testing.T) {
+	p, s, out := chain(t, &quad{}, 64, leanly, func(o *Options, plan *Polled) {
+		plan.High = true
+		o.Classes = []frame.Class{frame.High, frame.Normal, frame.High, frame.Normal}
+	})
+	checkFrames(t, p, s, out, 64)
+}
+
+func TestOversamplingAllocatesNothing(t *testing.T) {
+	p, s, out := chain(t, &quad{fail: func(n int) error {
+		if n%50 == 0 {
+			return drivers.ErrTimeout
+		}
+		return nil
+	}}, 64, func(_ *Options, plan *Polled) {
+		plan.Every, plan.Oversample = 64*time.Millisecond, 64
+	})
+	now := s.in.now()
+	s.in = &intake{now: func() int64 { now += int64(time.Millisecond); return now }, latest: p.in.latest}
+	before := s.count.readings.Load()
+	if got := testing.AllocsPerRun(5000, func() {
+		for s.feed.ring.Len() > s.feed.ring.Cap()/4 {
+			runtime.Gosched()
+		}
+		s.serve()
+		select {
+		case <-out.submitted:
+		default:
+		}
+	}); got != 0 {
+		t.Errorf("%v allocations a reading", got)
+	}
+	if n := s.count.readings.Load() - before; n < 40 {
+		t.Errorf("%d means published", n)
 	}
 }
 
@@ -142,56 +261,5 @@ func TestStreamAllocatesNothing(t *testing.T) {
 		}
 	}); got != 0 {
 		t.Errorf("%v allocations", got)
-	}
-}
-
-// BenchmarkRingToSubmit measures ring, dispatcher, workers and the compact
-// encoder at full speed; one operation is one sample.
-func BenchmarkRingToSubmit(b *testing.B) {
-	for _, samples := range []int{256, 1024} {
-		b.Run(fmt.Sprint(samples), func(b *testing.B) {
-			p, _, out := chain(b, &quad{}, samples)
-			go func() {
-				for range out.submitted {
-				}
-			}()
-			b.ReportAllocs()
-			const reading = 4
-			var batch [reading]drivers.Sample
-			for i := 0; i < b.N; i += reading {
-				// Half a ring: what a producer outruns is not to be measured.
-				for p.in.normal.ring.Len() > p.in.normal.ring.Cap()/2 {
-					time.Sleep(10 * time.Microsecond)
-				}
-				for c := range batch {
-					batch[c] = drivers.Sample{
-						Stamp: int64(i) * 1e6, Channel: uint16(c), Value: float64(200+(i*(c+1))%64) / 8,
-					}
-				}
-				p.in.normal.push(batch[:], int64(i)*1e6)
-			}
-			for a := p.Accounting(); a.Waiting >= uint64(samples); a = p.Accounting() {
-				time.Sleep(10 * time.Microsecond)
-			}
-			if lost := p.Stats().RingLost; lost > 0 {
-				b.Errorf("%d samples were overwritten", lost)
-			}
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "samples/s")
-		})
-	}
-}
-
-// BenchmarkServe is the cost of one reading of four outputs, from the bus
-// owner's decision to the ring.
-func BenchmarkServe(b *testing.B) {
-	_, s, out := chain(b, &quad{}, 256)
-	go func() {
-		for range out.submitted {
-		}
-	}()
-	b.ReportAllocs()
-	for range b.N {
-		s.soon(s.in.now())
-		s.serve()
 	}
 }

@@ -119,13 +119,13 @@ func (d *dispatcher) fetch(all bool) bool {
 		return d.drain()
 	}
 	now := d.in.now() // before the drain: what was acquired before now comes first
-	if d.due(now, lateAdvance) && d.advance(now) || d.drain() {
+	if d.late(now) && d.advance(now) || d.drain() {
 		return true
 	}
 	if all {
 		return d.finish(now)
 	}
-	return d.due(now, 0) && d.advance(now)
+	return d.due(now) && d.advance(now)
 }
 
 // shape asks the outlet how frames are wanted.

@@ -10,7 +10,9 @@ import (
 // values, withholds some, and makes others. The dispatcher calls it from its
 // one goroutine, in the order in which the ring hands samples out: all of a
 // sensor in the order in which they were acquired; between sensors of the two
-// rings stamps may lie apart. No value that reaches it is NaN or infinite.
+// rings stamps may lie apart. A reading's samples follow each other, but may be
+// split over two calls; then samples of the other ring can stand between. No
+// value that reaches it is NaN or infinite.
 //
 // Nothing waits inside a Processor: after each call
 //
@@ -59,11 +61,12 @@ type stage struct {
 	buf      []drivers.Sample // what out is made in
 	out      []drivers.Sample // processed, in no builder yet
 	floor    int64            // boottime ns: what is in out waits since then, however old its stamps are
+	dueSince int64            // boottime ns since which Advance is known to be due, or never
 	finished bool
 }
 
 func newStage(p Processor, a *account) stage {
-	s := stage{processor: p, account: a, scratch: make([]drivers.Sample, batchSize)}
+	s := stage{processor: p, account: a, scratch: make([]drivers.Sample, batchSize), dueSince: never}
 	if p != nil {
 		s.buf = make([]drivers.Sample, 0, maxOut(p))
 	}
@@ -85,9 +88,19 @@ func (d *dispatcher) process() {
 	d.take(d.processor.Process(d.buf[:0], raw), d.in.now())
 }
 
-// due reports whether Advance is late by margin ns.
-func (s *stage) due(now, margin int64) bool {
-	return s.processor != nil && s.processor.Next() <= now-margin
+// due reports whether Advance is due.
+func (s *stage) due(now int64) bool { return s.processor.Next() <= now }
+
+// late reports whether Advance has been due for too long. Next may say any
+// instant that has passed, so the time counts from when that was seen.
+func (s *stage) late(now int64) bool {
+	switch {
+	case !s.due(now):
+		s.dueSince = never
+	case s.dueSince == never:
+		s.dueSince = now
+	}
+	return now-s.dueSince >= lateAdvance
 }
 
 // empty reports whether all that was drained stands in builders.
@@ -95,7 +108,7 @@ func (s *stage) empty() bool { return len(s.raw)+len(s.out) == 0 }
 
 // advance asks for what has fallen due by now and reports whether there is any.
 func (s *stage) advance(now int64) bool {
-	s.floor = now
+	s.floor, s.dueSince = now, never
 	s.take(s.processor.Advance(s.buf[:0], now), now)
 	return len(s.out) > 0
 }

@@ -1,0 +1,60 @@
+package pipeline
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/telhub/telhub/drivers"
+)
+
+// BenchmarkRingToSubmit measures ring, dispatcher, workers and the compact
+// encoder at full speed; one operation is one sample.
+func BenchmarkRingToSubmit(b *testing.B) {
+	for _, samples := range []int{256, 1024} {
+		b.Run(fmt.Sprint(samples), func(b *testing.B) {
+			p, _, out := chain(b, &quad{}, samples)
+			go func() {
+				for range out.submitted {
+				}
+			}()
+			b.ReportAllocs()
+			const reading = 4
+			var batch [reading]drivers.Sample
+			for i := 0; i < b.N; i += reading {
+				// Half a ring: what a producer outruns is not to be measured.
+				for p.in.normal.ring.Len() > p.in.normal.ring.Cap()/2 {
+					time.Sleep(10 * time.Microsecond)
+				}
+				for c := range batch {
+					batch[c] = drivers.Sample{
+						Stamp: int64(i) * 1e6, Channel: uint16(c), Value: float64(200+(i*(c+1))%64) / 8,
+					}
+				}
+				p.in.normal.push(batch[:], int64(i)*1e6)
+			}
+			for a := p.Accounting(); a.Waiting >= uint64(samples); a = p.Accounting() {
+				time.Sleep(10 * time.Microsecond)
+			}
+			if lost := p.Stats().RingLost; lost > 0 {
+				b.Errorf("%d samples were overwritten", lost)
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "samples/s")
+		})
+	}
+}
+
+// BenchmarkServe is the cost of one reading of four outputs, from the bus
+// owner's decision to the ring.
+func BenchmarkServe(b *testing.B) {
+	_, s, out := chain(b, &quad{}, 256)
+	go func() {
+		for range out.submitted {
+		}
+	}()
+	b.ReportAllocs()
+	for range b.N {
+		s.soon(s.in.now())
+		s.serve()
+	}
+}
