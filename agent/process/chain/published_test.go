@@ -34,7 +34,7 @@ func TestRoundIsThatOfSpreadsheets(t *testing.T) {
 // their decimals.
 func TestStepIsMROUND(t *testing.T) {
 	for _, r := range []struct{ v, size, want float64 }{
-		{10, 3, 9}, {-10, 3, -9}, {1.3, 0.2, 1.4}, {0.15, 0.1, 0.2}, {0.31, 0.1, 0.3}, {0.7, 0.1, 0.7}, {-0.01, 0.1, 0},
+		{10, 3, 9}, {-10, 3, -9}, {1.3, 0.2, 1.4}, {0.15, 0.1, 0.2}, {1.005, 0.01, 1.01}, {0.31, 0.1, 0.3}, {0.7, 0.1, 0.7}, {-0.01, 0.1, 0},
 		{21.37, 0.25, 21.25}, {21.375, 0.25, 21.5}, {0.0078125 * 7.5, 0.0078125, 0.0625}, {7, math.Pi, 2 * math.Pi}, {1e300, 0.5, 1e300},
 	} {
 		if got := one(t, Spec{Op: Step, Args: []float64{r.size}}, r.v); got != r.want {

@@ -154,6 +154,25 @@ func TestSlidingMeanDoesNotDrift(t *testing.T) {
 
 func first(v float64, _ Verdict) float64 { return v }
 
+// TestLargeValuesLeaveNoTrace: what many large values rounded away is forgotten
+// when they have left.
+func TestLargeValuesLeaveNoTrace(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	c := compile(t, Info{}, Spec{Op: Mean, Count: 50})
+	for range 100_000 {
+		c.Apply(r.NormFloat64()*1e17, 0)
+	}
+	var last []float64
+	for range 100 {
+		last = append(last, 20+r.NormFloat64()/10)
+		c.Apply(last[len(last)-1], 0)
+	}
+	last = append(last[51:], 20)
+	if got, want := first(c.Apply(20, 0)), meanOf(last); !near(got, want) {
+		t.Errorf("mean %.17g, want %.17g", got, want)
+	}
+}
+
 func TestMeanOfEqualValuesIsTheirValue(t *testing.T) {
 	for _, v := range []float64{0.1, 23.45, -1e-300, 1e308, math.MaxFloat64, 1.0 / 3} {
 		c := compile(t, Info{}, Spec{Op: Mean, Count: 49})
