@@ -53,9 +53,9 @@ func (q *quad) Read(dst *drivers.Reading) (time.Duration, error) {
 	return 0, nil
 }
 
-// chain is a running pipeline with the real clock and encoders, whose only
+// served is a running pipeline with the real clock and encoders, whose only
 // sensor is served by the test.
-func chain(t testing.TB, q *quad, samples int, adapt ...func(*Options, *Polled)) (*Pipeline, *poller, *sink) {
+func served(t testing.TB, q *quad, samples int, adapt ...func(*Options, *Polled)) (*Pipeline, *poller, *sink) {
 	schema := &frame.Schema{}
 	for i := range q.outs {
 		schema.Channels = append(schema.Channels, frame.Channel{Name: fmt.Sprintf("q/%d", i), Resolution: 0.125})
@@ -109,7 +109,7 @@ func TestReadToSubmitAllocatesNothing(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, s, out := chain(t, &quad{fail: fail}, perFrame)
+			p, s, out := served(t, &quad{fail: fail}, perFrame)
 			checkFrames(t, p, s, out, perFrame)
 		})
 	}
@@ -193,14 +193,14 @@ func (l *lean) Next() int64                                             { return
 func (l *lean) MaxOut(n int) int                                        { return 2*n + 1 }
 func (l *lean) Counts() (uint64, uint64)                                { return l.made.Load(), l.withheld.Load() }
 
-// leanly gives a chain a Processor.
+// leanly gives a served pipeline a Processor.
 func leanly(o *Options, _ *Polled) {
 	o.Latest = NewLatest(len(o.Schema.Channels), int64(time.Second))
 	o.Processor, o.Alarms = &lean{latest: o.Latest}, true
 }
 
 func TestProcessingAllocatesNothing(t *testing.T) {
-	p, s, out := chain(t, &quad{}, 64, leanly)
+	p, s, out := served(t, &quad{}, 64, leanly)
 	checkFrames(t, p, s, out, 64)
 	if a := p.Accounting(); a.Made == 0 || a.Withheld == 0 {
 		t.Errorf("accounting %+v shows nothing", a)
@@ -208,7 +208,7 @@ func TestProcessingAllocatesNothing(t *testing.T) {
 }
 
 func TestHighPriorityAllocatesNothing(t *testing.T) {
-	p, s, out := chain(t, &quad{}, 64, leanly, func(o *Options, plan *Polled) {
+	p, s, out := served(t, &quad{}, 64, leanly, func(o *Options, plan *Polled) {
 		plan.High = true
 		o.Classes = []frame.Class{frame.High, frame.Normal, frame.High, frame.Normal}
 	})
@@ -216,7 +216,7 @@ func TestHighPriorityAllocatesNothing(t *testing.T) {
 }
 
 func TestOversamplingAllocatesNothing(t *testing.T) {
-	p, s, out := chain(t, &quad{fail: func(n int) error {
+	p, s, out := served(t, &quad{fail: func(n int) error {
 		if n%50 == 0 {
 			return drivers.ErrTimeout
 		}
@@ -245,7 +245,7 @@ func TestOversamplingAllocatesNothing(t *testing.T) {
 }
 
 func TestStreamAllocatesNothing(t *testing.T) {
-	p, _, _ := chain(t, &quad{}, 64)
+	p, _, _ := served(t, &quad{}, 64)
 	s := newStream(&p.in, &StreamPlan{Name: "s", Stream: &letters{}, Channels: []int{0, 1}})
 	s.start(p.in.now())
 	chunk := []byte("1x2?_")

@@ -13,7 +13,7 @@ import (
 func BenchmarkRingToSubmit(b *testing.B) {
 	for _, samples := range []int{256, 1024} {
 		b.Run(fmt.Sprint(samples), func(b *testing.B) {
-			p, _, out := chain(b, &quad{}, samples)
+			p, _, out := served(b, &quad{}, samples)
 			go func() {
 				for range out.submitted {
 				}
@@ -47,7 +47,7 @@ func BenchmarkRingToSubmit(b *testing.B) {
 // BenchmarkServe is the cost of one reading of four outputs, from the bus
 // owner's decision to the ring.
 func BenchmarkServe(b *testing.B) {
-	_, s, out := chain(b, &quad{}, 256)
+	_, s, out := served(b, &quad{}, 256)
 	go func() {
 		for range out.submitted {
 		}

@@ -21,6 +21,16 @@ func TestNewReportsEveryProblem(t *testing.T) {
 	many := r.device().polled("many", time.Second)
 	many.Channels = []int{-1, 1}
 	r.opts.Buses = []BusPlan{{Name: "b", Sensors: []Polled{short, twice, outside, many, {Name: "none"}}}}
+	fine := r.device().polled("fine", 10*time.Millisecond)
+	fine.Oversample, fine.Channels = 11, []int{-1}
+	often := r.device().polled("often", time.Second)
+	often.Oversample, often.Channels = 65, []int{-1}
+	high := r.device().polled("high", time.Second)
+	high.High, high.Channels = true, []int{1}
+	r.opts.Buses[0].Sensors[3].Channels = []int{-1, -1}
+	r.opts.Buses[0].Sensors = append(r.opts.Buses[0].Sensors, fine, often, high)
+	r.opts.Classes = []frame.Class{frame.Normal, frame.Normal}
+	r.opts.Latest = NewLatest(3, 1)
 	r.opts.Streams = []StreamPlan{
 		{Name: "portless", Stream: &letters{}},
 		{Name: "negative", Stream: &letters{}, Port: r.port(), Stale: -1, Channels: []int{-1, -1}},
@@ -39,6 +49,10 @@ func TestNewReportsEveryProblem(t *testing.T) {
 		`sensor "outside": output 0: channel 2 is not in the schema of 2`,
 		`sensor "many": 2 channels for 1 outputs`,
 		`sensor "none": no driver`,
+		`sensor "fine": 11 readings in 10ms: at least 1ms each are needed`,
+		`sensor "often": oversample 65: 1 to 64 are possible`,
+		`sensor "high": output 0: its class is high: false, that of the sensor: true; without a processor they must agree`,
+		`latest values of 3 channels for 2`,
 		`sensor "portless": no driver or no port`,
 		`sensor "negative": stale -1ns, reopen 0s: negative`,
 	} {
@@ -56,6 +70,18 @@ func TestNewRequiresItsEnds(t *testing.T) {
 	o.Schema = &frame.Schema{Channels: []frame.Channel{{Name: ""}}}
 	if _, err := New(o); err == nil || !strings.Contains(err.Error(), "channel 0 has no name") {
 		t.Errorf("a schema that cannot be encoded: %v", err)
+	}
+}
+
+func TestClassesAreChecked(t *testing.T) {
+	r := newRig(t, 2)
+	r.opts.Classes = []frame.Class{frame.Normal, frame.Urgent}
+	if _, err := New(r.opts); err == nil || !strings.Contains(err.Error(), "channel 1: class 2: a channel's is normal or high") {
+		t.Errorf("class Urgent for a channel: %v", err)
+	}
+	r.opts.Classes = r.opts.Classes[:1]
+	if _, err := New(r.opts); err == nil || !strings.Contains(err.Error(), "1 classes for 2 channels") {
+		t.Errorf("too few classes: %v", err)
 	}
 }
 
