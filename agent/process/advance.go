@@ -8,10 +8,9 @@ import "github.com/telhub/telhub/drivers"
 func (e *Engine) Advance(dst []drivers.Sample, now int64) []drivers.Sample {
 	before := len(dst)
 	e.now = max(e.now, now)
+	dst = e.settle(dst, len(e.derived))
 	if e.now >= e.next {
 		dst = e.sweep(dst, false)
-	} else {
-		dst = e.settle(dst, len(e.derived))
 	}
 	e.publish()
 	e.count(len(dst)-before, 0)
@@ -23,6 +22,7 @@ func (e *Engine) Advance(dst []drivers.Sample, now int64) []drivers.Sample {
 func (e *Engine) Finish(dst []drivers.Sample, now int64) []drivers.Sample {
 	before := len(dst)
 	e.now = max(e.now, now)
+	dst = e.settle(dst, len(e.derived))
 	dst = e.sweep(dst, true)
 	e.publish()
 	e.count(len(dst)-before, 0)

@@ -152,7 +152,7 @@ func engine(t *testing.T, p Plan) *Engine {
 }
 
 func TestInvariantsOfAnyPlan(t *testing.T) {
-	for seed := range uint64(1500) {
+	for seed := range uint64(600) {
 		p := randomPlan(t, seed)
 		e := engine(t, p)
 		calls := randomCalls(rand.New(rand.NewPCG(seed, 6)), len(p.Channels)+1, false)
@@ -225,7 +225,7 @@ func checkChannel(t *testing.T, seed uint64, c *Channel, out []drivers.Sample) {
 
 // However the same samples are cut into calls, the same comes out.
 func TestSplitsDoNotMatter(t *testing.T) {
-	for seed := range uint64(500) {
+	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		channels := len(randomPlan(t, seed).Channels)
 		calls := randomCalls(r, channels+1, false)
@@ -256,7 +256,7 @@ func TestSplitsDoNotMatter(t *testing.T) {
 
 // An Advance that Next did not ask for changes nothing.
 func TestNextIsNeverLate(t *testing.T) {
-	for seed := range uint64(500) {
+	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 8))
 		p := randomPlan(t, seed)
 		often, asked := engine(t, p), engine(t, randomPlan(t, seed))
@@ -284,16 +284,16 @@ func TestNextIsNeverLate(t *testing.T) {
 	}
 }
 
-// MaxOut is near what can really come: not more than a few times as much.
+// MaxOut is near what can really come.
 func TestMaxOutIsReached(t *testing.T) {
-	plan := Plan{Channels: []Channel{
-		{Name: "a", Alarm: high(5), Chain: filter(t, "max 1")},
-		{Name: "d", Value: compile(t, "a * 2"), Inputs: []int{0}, Alarm: high(10)},
-	}}
-	e := engine(t, plan)
+	channels := []Channel{{Name: "a"}}
+	for range 10 {
+		channels = append(channels, Channel{Value: compile(t, "a * 2"), Inputs: []int{0}})
+	}
+	e := engine(t, Plan{Channels: channels})
 	var raw []drivers.Sample
-	for i := range 300 {
-		v := []float64{1, 9, math.NaN()}[i%3]
+	for i := range 1000 {
+		v := []float64{1, math.NaN()}[i%2]
 		raw = append(raw, drivers.Sample{Stamp: int64(i), Value: v})
 	}
 	got, most := len(e.Process(nil, raw)), e.MaxOut(len(raw))

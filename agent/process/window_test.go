@@ -157,6 +157,38 @@ func TestResultsGoTheirOwnWay(t *testing.T) {
 		21 d=-1`)
 }
 
+// What a result brings about is counted before the windows behind it close,
+// however late the dispatcher comes, and at the end.
+func TestResultsOfResultsAreInTime(t *testing.T) {
+	channels := func() []Channel {
+		return []Channel{
+			{Name: "top"},
+			{Name: "d", Value: compile(t, "m * 2"), Inputs: []int{3}, Aggregates: []Aggregate{{Of: Mean, Window: 7 * time.Second, Channel: 0}}},
+			{Name: "a", Aggregates: []Aggregate{{Of: Mean, Window: 10 * time.Second, Channel: 3}}},
+			{Name: "m"},
+		}
+	}
+	newRig(t, channels()...).expect("1 a=1\n 11 a=2\n 60 advance", `
+		1 a=1
+		10 m=1
+		11 a=2
+		10 d=2
+		20 m=2
+		14 top=2
+		20 d=4
+		21 top=4`)
+	newRig(t, channels()...).expect("1 a=1\n 2 finish", "1 a=1\n1 m=1\n1 d=2\n1 top=2")
+}
+
+// A channel computed from a value and a result is as young as the younger.
+func TestDerivedOfValueAndResult(t *testing.T) {
+	r := newRig(t,
+		Channel{Name: "a", Aggregates: []Aggregate{{Of: Mean, Window: 10 * time.Second, Channel: 1}}},
+		Channel{Name: "m"},
+		Channel{Name: "d", Value: compile(t, "a - m"), Inputs: []int{0, 1}})
+	r.expect("1 a=1\n 10.2 a=5\n 11 advance", "1 a=1\n10 m=1\n10.2 a=5\n10.2 d=4")
+}
+
 // TestWindowsAgainstSQLite compares with results that SQLite computed;
 // testdata/README.md says how.
 func TestWindowsAgainstSQLite(t *testing.T) {
