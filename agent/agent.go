@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/telhub/telhub/agent/checkpoint"
 	"github.com/telhub/telhub/agent/clock"
 	"github.com/telhub/telhub/agent/config"
 	"github.com/telhub/telhub/agent/httpapi"
@@ -42,23 +43,28 @@ type Agent struct {
 	log     *Log
 	started time.Time
 
-	board    *board.Board
-	boot     frame.BootID
-	clock    *clock.Clock
-	budget   Budget
-	plan     *plan
-	metrics  metrics.Registry
-	pool     *frame.Pool
-	store    *store.Store // nil when it could not be opened
-	report   *store.Report
-	storeErr error
-	carried  uint64      // samples that the store held at the start
-	ended    atomic.Bool // Run has shut down
-	unsafe   bool        // Run ended with losses that nothing declares yet
-	sink     *redis.Sink // nil when Options.Sink is used
-	uplink   *uplink.Uplink
-	pipeline *pipeline.Pipeline
-	http     *httpapi.Server // nil when off
+	board      *board.Board
+	boot       frame.BootID
+	clock      *clock.Clock
+	budget     Budget
+	plan       *plan
+	metrics    metrics.Registry
+	pool       *frame.Pool
+	store      *store.Store             // nil when it could not be opened
+	checkpoint *checkpoint.File         // nil without a store
+	saveText   string                   // of the last error of a save; its goroutine's, then the shutdown's
+	dated      chan struct{}            // capacity 1: news of the date, to be saved
+	raised     map[int]checkpoint.Alarm // alarms that an earlier run raised, by channel; read-only after New
+	indicators *indicators
+	report     *store.Report
+	storeErr   error
+	carried    uint64      // samples that the store held at the start
+	ended      atomic.Bool // Run has shut down
+	unsafe     bool        // Run ended with losses that nothing declares yet
+	sink       *redis.Sink // nil when Options.Sink is used
+	uplink     *uplink.Uplink
+	pipeline   *pipeline.Pipeline
+	http       *httpapi.Server // nil when off
 }
 
 // stopSampling is how long a driver's call may delay the shutdown.
@@ -69,7 +75,10 @@ const stopSampling = 3 * time.Second
 // a machine on which the agent cannot run at all; what can be done without,
 // such as a bus that is not there yet, is reported by Status instead.
 func New(cfg *config.Config, o Options) (a *Agent, err error) {
-	a = &Agent{cfg: cfg, opts: o, log: o.Log, started: time.Now()}
+	a = &Agent{
+		cfg: cfg, opts: o, log: o.Log, started: time.Now(),
+		dated: make(chan struct{}, 1), raised: make(map[int]checkpoint.Alarm),
+	}
 	defer func() {
 		if err != nil {
 			a.close()
@@ -83,7 +92,6 @@ func New(cfg *config.Config, o Options) (a *Agent, err error) {
 	if a.boot, err = clock.ReadBootID(); err != nil {
 		return nil, err
 	}
-	a.clock = clock.New(clock.Options{NotBefore: o.Built, Boot: a.boot})
 	a.metrics.RegisterProcess(a.started)
 	if a.plan, err = build(cfg, o.Openers, &a.metrics); err != nil {
 		return nil, err
@@ -93,6 +101,11 @@ func New(cfg *config.Config, o Options) (a *Agent, err error) {
 	if err = a.openStore(); err != nil {
 		return nil, err
 	}
+	a.openCheckpoint()
+	a.newClock()
+	a.restore()
+	a.indicators = newIndicators(a.log, cfg.Indicators, a.plan.process.drive)
+	a.plan.onAlarm = a.alarmEvent
 	if err = a.newUplink(); err != nil {
 		return nil, err
 	}
@@ -124,6 +137,18 @@ func (a *Agent) openStore() error {
 	return nil
 }
 
+// newClock makes the clock with what earlier runs knew of their boots.
+func (a *Agent) newClock() {
+	o := clock.Options{NotBefore: a.opts.Built, Boot: a.boot, Changed: a.clockChanged}
+	if a.checkpoint != nil {
+		o.Boots = a.checkpoint.Boots()
+	}
+	a.clock = clock.New(o)
+	if a.report != nil && a.report.Unclean != nil {
+		a.clock.Seen(a.report.Unclean.Boot, a.report.Unclean.LastT1)
+	}
+}
+
 func (a *Agent) newUplink() error {
 	sink := a.opts.Sink
 	if sink == nil {
@@ -143,14 +168,14 @@ func (a *Agent) newUplink() error {
 			Failures: cfg.Uplink.Breaker.Failures, Open: cfg.Uplink.Breaker.Open, OpenMax: cfg.Uplink.Breaker.OpenMax,
 		},
 		Sink: sink, Pool: a.pool, Frames: a.budget.Pool.Small + a.budget.Pool.Large,
-		Boottime: clock.Boottime, Dates: presentDates{a.clock, a.boot}, Seed: rand.Uint64(),
+		Boottime: clock.Boottime, Dates: a.clock, RequireSync: cfg.Clock.RequireSync, Seed: rand.Uint64(),
 		Event: a.uplinkEvent, Reshaped: func() { a.pipeline.Wake() }, Delivered: a.delivery().Observe,
 	}
 	if cfg.Uplink.Encoding == "senml" {
 		o.SenMLBytes = frame.MaxSenML(&a.plan.schema, cfg.Device, largeFrame)
 	}
 	if a.store != nil {
-		o.Store, o.Epoch, o.Carried = spool{a.store}, a.store.Epoch(), a.carried
+		o.Store, o.Epoch, o.Carried = spool{a.store, a.checkpoint}, a.store.Epoch(), a.carried
 	}
 	if a.report != nil && a.report.Unclean != nil {
 		cut := powerCut(a.report.Unclean, a.boot)
@@ -164,12 +189,17 @@ func (a *Agent) newUplink() error {
 }
 
 func (a *Agent) newPipeline() (err error) {
-	a.pipeline, err = pipeline.New(pipeline.Options{
+	o := pipeline.Options{
 		Buses: a.plan.buses, Streams: a.plan.streams, Schema: &a.plan.schema,
 		Pool: a.pool, Outlet: a.uplink,
 		Capacity: a.cfg.Queue.Capacity, Workers: a.cfg.Workers.Count, MaxSamples: largeFrame,
-		Processing: a.processing(), Notify: a.pipelineEvent,
-	})
+		Latest: a.plan.latest, Classes: a.plan.process.classes, Alarms: a.plan.process.alarms,
+		UTC: a.clock.GNSS, Processing: a.processing(), Notify: a.pipelineEvent,
+	}
+	if a.plan.engine != nil {
+		o.Processor = a.plan.engine
+	}
+	a.pipeline, err = pipeline.New(o)
 	return err
 }
 
@@ -187,16 +217,25 @@ func (a *Agent) listen() (err error) {
 // Run runs the agent until ctx ends, then shuts it down in order:
 //
 //  1. stop sampling: the buses' owners finish their transaction
-//  2. empty the ring, seal the rest, let the workers finish
+//  2. empty the ring, process and seal the rest, let the workers finish
 //  3. send what can be sent, store what Redis does not hold safely, commit
-//  4. close the connection, the store and the buses
-//  5. stop answering HTTP, last so that the end can be watched
+//  4. save counters and alarms; switch indicators off
+//  5. close the connection, the store and the buses
+//  6. stop answering HTTP, last so that the end can be watched
 func (a *Agent) Run(ctx context.Context) error {
 	httpCtx, stopHTTP := context.WithCancel(context.WithoutCancel(ctx))
 	upCtx, stopUplink := context.WithCancel(context.WithoutCancel(ctx))
-	var faces, up sync.WaitGroup
+	sideCtx, stopSides := context.WithCancel(context.WithoutCancel(ctx))
+	var faces, up, sides sync.WaitGroup
 	if a.http != nil {
 		faces.Go(func() { a.serve(httpCtx) })
+	}
+	sides.Go(func() { a.clock.Run(sideCtx) })
+	if a.checkpoint != nil {
+		sides.Go(func() { a.remember(sideCtx) })
+	}
+	if len(a.cfg.Indicators) > 0 {
+		sides.Go(func() { a.indicators.run(sideCtx, a.alarms) })
 	}
 	up.Go(func() { a.unsafe = !a.uplink.Run(upCtx) })
 	a.pipeline.Start()
@@ -209,6 +248,11 @@ func (a *Agent) Run(ctx context.Context) error {
 	err := a.pipeline.Stop(stopCtx)
 	stopUplink()
 	up.Wait()
+	stopSides()
+	sides.Wait()
+	if a.checkpoint != nil {
+		a.save()
+	}
 	a.ended.Store(true)
 	err = errors.Join(err, a.close())
 	a.logEnd()

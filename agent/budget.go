@@ -48,7 +48,14 @@ func budget(cfg *config.Config, p *plan) Budget {
 	o := pipeline.Options{
 		Schema: &p.schema, Capacity: cfg.Queue.Capacity, Workers: cfg.Workers.Count, MaxSamples: largeFrame,
 	}
+	if p.engine != nil {
+		o.Processor, o.Alarms = p.engine, p.process.alarms
+	}
+	o.Classes, o.Buses, o.Streams = p.process.classes, p.buses, p.streams
 	b.Pipeline = o.Bytes()
+	if p.engine != nil {
+		b.Pipeline += p.engine.Bytes()
+	}
 	b.Pending = int(min(int64(max(b.Pending, store.RecordBytes(b.Pool.LargeBytes))), cfg.Spool.MaxSize/4))
 	b.Sender = uplink.MaxBatch * b.Pool.LargeBytes
 	if cfg.Uplink.Encoding == "senml" {
@@ -59,22 +66,17 @@ func budget(cfg *config.Config, p *plan) Budget {
 	return b
 }
 
-// rates estimates from the configured periods; a stream is taken to send all
-// of its outputs once a second.
+// rates estimates from the configured periods, as if no deadband withheld
+// anything; what has no period is taken to come once a second.
 func (b *Budget) rates(cfg *config.Config, p *plan) {
 	for i := range p.sensors {
-		s := p.sensors[i].conf
-		n := 0.0
-		for _, ch := range p.sensors[i].channels {
-			if ch >= 0 {
-				n++
+		for k := range p.sensors[i].shown {
+			every := p.sensors[i].shown[k].every
+			if every <= 0 {
+				every = time.Second
 			}
+			b.SamplesPerSecond += 1 / every.Seconds()
 		}
-		every := time.Second
-		if s.Every > 0 {
-			every = s.Every
-		}
-		b.SamplesPerSecond += n / every.Seconds()
 	}
 	commits := 1 / (cfg.Spool.MaxLoss.Seconds() * 4 / 5)
 	perSecond := commits*commitFlash + b.SamplesPerSecond*recordBytes

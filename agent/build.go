@@ -3,12 +3,14 @@ package agent
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"periph.io/x/conn/v3/i2c"
 
 	"github.com/telhub/telhub/agent/config"
 	"github.com/telhub/telhub/agent/metrics"
 	"github.com/telhub/telhub/agent/pipeline"
+	"github.com/telhub/telhub/agent/process"
 	"github.com/telhub/telhub/drivers"
 	"github.com/telhub/telhub/drivers/catalog"
 	"github.com/telhub/telhub/uplink/frame"
@@ -21,6 +23,12 @@ type plan struct {
 	buses   []pipeline.BusPlan
 	streams []pipeline.StreamPlan
 	openers []opener
+	process processing
+	groups  uint16 // of the schema, given out so far
+	latest  *pipeline.Latest
+	engine  *process.Engine // nil when nothing is done with any channel
+
+	onAlarm func(channel int, from, to drivers.Alarm) // set before the engine runs
 }
 
 // opener is a bus that the agent opens when it starts, that its owner opens
@@ -33,14 +41,22 @@ type opener interface {
 // sensorInfo is what the agent shows of a sensor besides its numbers.
 type sensorInfo struct {
 	conf     *config.Sensor
-	outputs  []drivers.Output
-	channels []int // output → index in the schema, -1: not sent
+	channels []int // the driver's output → index in the schema, -1: nobody wants it
+	shown    []shown
+}
+
+// shown is a channel of a sensor that is sent: measured, derived or aggregated.
+type shown struct {
+	drivers.Output               // as it is sent
+	channel        int           // index in the schema
+	processed      bool          // by steps: its raw value is another
+	every          time.Duration // at most how far apart values are; 0 = not known
 }
 
 // build makes drivers and plans. It touches no device: a sensor's Init, called
 // by its bus's owner, is the first transaction.
 func build(cfg *config.Config, open Openers, reg *metrics.Registry) (*plan, error) {
-	p := &plan{}
+	p := &plan{process: processing{names: make(map[string]int), drive: make(map[int][]string)}}
 	var streams []sensorInfo
 	for i := range cfg.Buses {
 		b := &cfg.Buses[i]
@@ -58,13 +74,15 @@ func build(cfg *config.Config, open Openers, reg *metrics.Registry) (*plan, erro
 	if err := frame.CheckSchema(&p.schema); err != nil {
 		return nil, err
 	}
-	return p, nil
+	return p, p.newEngine()
 }
 
 // addBus plans an I2C bus and its sensors.
 func (p *plan) addBus(cfg *config.Config, b *config.Bus, open Openers, reg *metrics.Registry) error {
 	a := &adapter{path: b.Path, open: func() (I2C, error) { return open.i2c(b.Path, b.Timeout) }}
 	bp := pipeline.BusPlan{Name: b.Name, Reopen: a.Reopen}
+	bp.Jitter = reg.Histogram("telemetry_bus_jitter_seconds", "By how much measurements began beside their instants.",
+		metrics.DurationBuckets(), metrics.Label{Name: "bus", Value: b.Name})
 	for i := range cfg.Sensors {
 		s := &cfg.Sensors[i]
 		if s.Bus != b.Name {
@@ -89,10 +107,14 @@ func (p *plan) polled(s *config.Sensor, bus i2c.Bus, reg *metrics.Registry) (pip
 	if err != nil {
 		return pipeline.Polled{}, sensorInfo{}, fmt.Errorf("sensor %s: %w", s.Name, err)
 	}
-	info := p.channels(s, dev.Outputs())
+	info, err := p.channels(s, dev.Outputs())
+	if err != nil {
+		return pipeline.Polled{}, sensorInfo{}, err
+	}
 	label := metrics.Label{Name: "sensor", Value: s.Name}
 	return pipeline.Polled{
 		Name: s.Name, Use: s.Use, Sensor: dev, Every: s.Every, Channels: info.channels,
+		High: s.High(), Group: s.Group, Oversample: s.Oversample,
 		ReadDuration: reg.Histogram("telemetry_sensor_read_duration_seconds",
 			"How long a measurement took, conversion included.", metrics.DurationBuckets(), label),
 		Lateness: reg.Histogram("telemetry_sensor_lateness_seconds",
@@ -115,8 +137,11 @@ func (p *plan) addStream(cfg *config.Config, b *config.Bus, infos *[]sensorInfo)
 		if err != nil {
 			return fmt.Errorf("sensor %s: %w", s.Name, err)
 		}
-		info := p.channels(s, stream.Outputs())
-		sp := pipeline.StreamPlan{Name: s.Name, Use: s.Use, Port: l, Stream: stream, Channels: info.channels}
+		info, err := p.channels(s, stream.Outputs())
+		if err != nil {
+			return err
+		}
+		sp := pipeline.StreamPlan{Name: s.Name, Use: s.Use, Port: l, Stream: stream, Channels: info.channels, High: s.High()}
 		if s.Every > 0 {
 			sp.Stale = 3 * s.Every
 		}
@@ -127,42 +152,10 @@ func (p *plan) addStream(cfg *config.Config, b *config.Bus, infos *[]sensorInfo)
 	return nil
 }
 
-// channels gives a sensor's outputs their places in the schema.
-func (p *plan) channels(s *config.Sensor, outputs []drivers.Output) sensorInfo {
-	info := sensorInfo{conf: s, outputs: outputs, channels: make([]int, len(outputs))}
-	group := uint16(len(p.schemaGroups()))
-	for i, out := range outputs {
-		info.channels[i] = -1
-		if !wanted(s.Only, out.Name) {
-			continue
-		}
-		info.channels[i] = len(p.schema.Channels)
-		p.schema.Channels = append(p.schema.Channels, frame.Channel{
-			Name: s.Name + "/" + out.Name, Unit: out.Unit, Resolution: out.Resolution, Group: group,
-		})
-	}
-	return info
-}
-
-// schemaGroups returns the groups in use, one a sensor.
-func (p *plan) schemaGroups() map[uint16]bool {
-	groups := make(map[uint16]bool)
-	for _, c := range p.schema.Channels {
-		groups[c.Group] = true
-	}
-	return groups
-}
-
-func wanted(only []string, name string) bool {
-	if len(only) == 0 {
-		return true
-	}
-	for _, o := range only {
-		if o == name {
-			return true
-		}
-	}
-	return false
+// group gives out a group of the schema: channels that share their stamps.
+func (p *plan) group() uint16 {
+	p.groups++
+	return p.groups - 1
 }
 
 // engineKind names what a sensor's bus is, for people.

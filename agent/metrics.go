@@ -3,6 +3,7 @@ package agent
 import (
 	"github.com/telhub/telhub/agent/metrics"
 	"github.com/telhub/telhub/agent/pipeline"
+	"github.com/telhub/telhub/drivers"
 	"github.com/telhub/telhub/uplink"
 	"github.com/telhub/telhub/uplink/frame"
 )
@@ -27,6 +28,11 @@ func (a *Agent) registerMetrics() {
 		metrics.Label{Name: "version", Value: a.opts.Version})
 	r.GaugeFunc(prefix+"clock_quality", "How good dates are: 0 unset, 1 holdover, 2 ntp, 3 gnss.",
 		func() float64 { return float64(a.clock.Dating().Quality) })
+	r.CounterFunc(prefix+"clock_jumps_total", "Steps of the wall clock, followed or not.",
+		func() float64 { return float64(a.clock.Status().Jumps) })
+	r.CounterFunc(prefix+"samples_redated_total", "Samples delivered with a date that was not known when they were taken.",
+		func() float64 { return float64(a.uplink.Status().Counters.Redated) })
+	a.registerAlarms(r)
 	a.registerQueue(r)
 	a.registerSensors(r)
 	a.registerUplink(r)
@@ -42,8 +48,24 @@ func (a *Agent) registerQueue(r *metrics.Registry) {
 	r.GaugeFunc(prefix+"queue_capacity", "Samples that the ring can hold.", stat(func(s pipeline.Stats) float64 { return float64(s.RingCap) }))
 	r.GaugeFunc(prefix+"workers", "Workers that turn samples into frames.", stat(func(s pipeline.Stats) float64 { return float64(s.Workers) }))
 	r.GaugeFunc(prefix+"workers_busy", "Workers that do so now.", stat(func(s pipeline.Stats) float64 { return float64(s.Busy) }))
+	r.CounterFunc(prefix+"samples_derived_total", "Samples made by processing: derived channels, aggregates, changes of status, alarms.",
+		stat(func(s pipeline.Stats) float64 { return float64(s.Made) }))
+	r.CounterFunc(prefix+"samples_withheld_total", "Samples that the configuration keeps from being sent: deadband, filters, limits.",
+		stat(func(s pipeline.Stats) float64 { return float64(s.Withheld) }))
 	r.CounterFunc(prefix+"backpressure_events_total", "Times that sampling was slowed because the ring filled.",
 		stat(func(s pipeline.Stats) float64 { return float64(s.PressureEvents) }))
+}
+
+// registerAlarms registers a series for each state that an alarm can have.
+func (a *Agent) registerAlarms(r *metrics.Registry) {
+	for i, s := range a.alarms(nil) {
+		for state := drivers.AlarmHigh; state <= drivers.AlarmStale; state++ {
+			r.GaugeFunc(prefix+"alarm_active", "1 while a channel's alarm is raised in this state.",
+				func() float64 { return boolean(a.alarms(nil)[i].State == state) },
+				metrics.Label{Name: "channel", Value: a.plan.schema.Channels[s.Channel].Name},
+				metrics.Label{Name: "level", Value: s.Level}, metrics.Label{Name: "state", Value: state.String()})
+		}
+	}
 }
 
 func (a *Agent) registerSensors(r *metrics.Registry) {

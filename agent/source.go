@@ -19,39 +19,32 @@ func (a *Agent) Status() httpapi.Status {
 	up := a.uplink.Status()
 	q := a.pipeline.Stats()
 	sum := a.Summary()
-	dating := a.clock.Dating()
+	clk := a.clock.Status()
 	s := httpapi.Status{
 		Device: a.cfg.Device, Version: a.opts.Version, Board: a.board.Name, Boot: a.boot.String(),
 		Epoch: up.Epoch, Uptime: time.Since(a.started).Seconds(),
 		Uplink: a.uplinkStatus(&up), Spool: a.spool(),
 		Queue:   httpapi.Queue{Size: q.RingLen, Capacity: q.RingCap, HighWater: q.RingHigh, Overruns: q.RingLost},
 		Workers: httpapi.Workers{Count: q.Workers, Busy: q.Busy},
-		Clock:   httpapi.Clock{Quality: dating.Quality.String(), Source: clockSource(dating), Offset: dating.Offset},
+		Clock: httpapi.Clock{
+			Quality: clk.Quality.String(), Source: clk.Source, Offset: clk.Offset,
+			Jumps: clk.Jumps, Redated: up.Counters.Redated, Awaited: up.AwaitingTime,
+		},
+		Alarms: a.raisedAlarms(clk.Dating),
 		Counters: httpapi.Counters{
-			Acquired: sum.Received, Delivered: sum.Delivered, Stored: sum.Stored, DeclaredLost: sum.DeclaredLost,
+			Acquired: sum.Received, Derived: sum.Derived, Withheld: sum.Withheld,
+			Delivered: sum.Delivered, Stored: sum.Stored, DeclaredLost: sum.DeclaredLost,
 		},
 	}
-	if dating.Quality != frame.Unset {
-		s.Time = time.Now().UTC().Format(time.RFC3339)
+	if clk.Quality != frame.Unset {
+		s.Time = time.UnixMilli(clock.Boottime()/1e6 + clk.Offset).UTC().Format(time.RFC3339)
 	}
-	s.Problems = a.troubles(&up, &s)
+	s.Problems = a.troubles(&up, &s, clk.Trouble)
 	s.State = httpapi.StateOK
 	if len(s.Problems) > 0 {
 		s.State = httpapi.StateDegraded
 	}
 	return s
-}
-
-func clockSource(d frame.Dating) string {
-	switch d.Quality {
-	case frame.NTP:
-		return "the kernel's clock, synchronised"
-	case frame.Holdover:
-		return "the kernel's clock, not confirmed since it was set"
-	case frame.GNSS:
-		return "a satellite receiver"
-	}
-	return ""
 }
 
 func (a *Agent) uplinkStatus(up *uplink.Status) httpapi.Uplink {
@@ -102,14 +95,18 @@ func (a *Agent) spool() httpapi.Spool {
 	}
 	st := a.store.Stats()
 	s.State, s.Bytes, s.Dropped, s.Salvaged = "ok", uint64(st.DiskBytes), st.Dropped, uint64(st.Damaged)
-	now := clock.Boottime() / 1e6
+	now, here := clock.Boottime()/1e6, a.clock.Dating()
 	for i := range st.Lanes {
 		l := &st.Lanes[i]
 		s.Frames += uint64(l.Frames)
+		there := a.clock.Of(l.Boot, l.OldestT0)
+		if there.Quality == frame.Unset {
+			there = l.Dating
+		}
 		if l.Frames > 0 && l.Boot == a.boot {
 			s.Oldest = max(s.Oldest, float64(now-l.OldestT0)/1e3)
-		} else if l.Frames > 0 && l.Dating.Quality != frame.Unset {
-			s.Oldest = max(s.Oldest, float64(time.Now().UnixMilli()-l.OldestT0-l.Dating.Offset)/1e3)
+		} else if l.Frames > 0 && there.Quality != frame.Unset && here.Quality != frame.Unset {
+			s.Oldest = max(s.Oldest, float64(now+here.Offset-l.OldestT0-there.Offset)/1e3)
 		}
 	}
 	up := a.uplink.Status()
@@ -136,16 +133,18 @@ func (a *Agent) Sensors() []httpapi.Sensor {
 			Reads: st.Readings, Errors: errorCounts(st), Late: st.LateMax.Seconds(), Skipped: st.Skipped,
 			Channels: []httpapi.Channel{},
 		}
-		for k, ch := range info.channels {
-			if ch < 0 {
-				continue
-			}
-			v := a.pipeline.Latest().Get(ch)
+		for k := range info.shown {
+			sh := &info.shown[k]
+			v := a.plan.latest.Get(sh.channel)
 			if !v.Known && info.conf.Engine.Kind == catalog.Serial {
 				continue // a receiver without a depth sounder has no depth
 			}
-			points = a.pipeline.Latest().AppendHistory(points[:0], ch)
-			s.Channels = append(s.Channels, channel(&info.outputs[k], v, points, dating, now))
+			points = a.plan.latest.AppendHistory(points[:0], sh.channel)
+			c := channel(&sh.Output, v, points, dating, now)
+			if raw := a.plan.latest.Raw(sh.channel); sh.processed && raw.Stamp != 0 {
+				c.Raw = &raw.Value
+			}
+			s.Channels = append(s.Channels, c)
 		}
 	}
 	return out
@@ -176,8 +175,11 @@ func channel(out *drivers.Output, v pipeline.Value, points []pipeline.Point, d f
 		value := v.Value
 		c.Value, c.StampMS, c.AgeMS = &value, v.Stamp/1e6+d.Offset, (now-v.Stamp)/1e6
 		if d.Quality != frame.Unset {
-			c.Stamp = time.UnixMilli(c.StampMS).UTC().Format("2006-01-02T15:04:05.000Z07:00")
+			c.Stamp = rfc3339(c.StampMS)
 		}
+	}
+	if v.Alarm != drivers.AlarmClear {
+		c.Alarm = v.Alarm.String()
 	}
 	for i, p := range points {
 		c.Recent[i] = p.Value

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/telhub/telhub/agent/checkpoint"
 	"github.com/telhub/telhub/agent/clock"
 	"github.com/telhub/telhub/agent/config"
 	"github.com/telhub/telhub/buffer/store"
@@ -11,16 +12,53 @@ import (
 	"github.com/telhub/telhub/uplink/frame"
 )
 
-// spool is the store as the uplink wants it.
-type spool struct{ *store.Store }
+// spool is the store as the uplink wants it. The checkpoint, which may be nil,
+// learns of alarms as they are committed, and holds their frames until it is saved.
+type spool struct {
+	*store.Store
+	checkpoint *checkpoint.File
+}
 
 var _ uplink.Store = spool{}
 
 // Put implements uplink.Store.
 func (s spool) Put(f *frame.Frame) error {
 	err := s.Store.Put(f)
-	if errors.Is(err, store.ErrPendingFull) {
+	switch {
+	case errors.Is(err, store.ErrPendingFull):
 		return uplink.ErrPending
+	case err == nil && s.checkpoint != nil:
+		s.checkpoint.Put(f)
+	}
+	return err
+}
+
+// Commit implements uplink.Store.
+func (s spool) Commit() error {
+	if s.checkpoint != nil {
+		s.checkpoint.Begin()
+	}
+	err := s.Store.Commit()
+	if s.checkpoint != nil {
+		s.checkpoint.End(err == nil)
+	}
+	return err
+}
+
+// Release implements uplink.Store.
+func (s spool) Release(lane frame.Lane, upTo frame.ID) {
+	if lane == frame.Alarm && s.checkpoint != nil {
+		upTo = s.checkpoint.Releasable(upTo)
+	}
+	s.Store.Release(lane, upTo)
+}
+
+// Reassign implements uplink.Store.
+func (s spool) Reassign(epoch uint64) error {
+	from := s.Store.Epoch()
+	err := s.Store.Reassign(epoch)
+	if err == nil && s.checkpoint != nil {
+		s.checkpoint.Reassign(from, epoch)
 	}
 	return err
 }

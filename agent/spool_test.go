@@ -49,7 +49,7 @@ func smallSpool(t *testing.T) spool {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	return spool{s}
+	return spool{Store: s}
 }
 
 func spoolFrame(seq uint64, size int) *frame.Frame {

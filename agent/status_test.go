@@ -186,7 +186,7 @@ func TestTroubleTexts(t *testing.T) {
 			"9 samples were overwritten", "queue.capacity"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := r.troubles(&c.up, &c.status)
+			got := r.troubles(&c.up, &c.status, "")
 			if len(got) != 1 {
 				t.Fatalf("troubles %v, want one", got)
 			}

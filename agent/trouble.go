@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/telhub/telhub/agent/clock"
@@ -11,7 +12,7 @@ import (
 )
 
 // troubles says what is wrong in plain words, worst first, and what to do.
-func (a *Agent) troubles(up *uplink.Status, s *httpapi.Status) []httpapi.Trouble {
+func (a *Agent) troubles(up *uplink.Status, s *httpapi.Status, clockTrouble string) []httpapi.Trouble {
 	list := []httpapi.Trouble{}
 	add := func(what, do string) { list = append(list, httpapi.Trouble{What: what, Do: do}) }
 	switch {
@@ -34,6 +35,13 @@ func (a *Agent) troubles(up *uplink.Status, s *httpapi.Status) []httpapi.Trouble
 	}
 	if a.cfg.Redis.Durability != "auto" && up.Connected && up.Level.String() != a.cfg.Redis.Durability {
 		add(fmt.Sprintf("durability is %s, not %s as configured", up.Level, a.cfg.Redis.Durability), durabilityCure(up.Level))
+	}
+	switch {
+	case up.AwaitingTime:
+		add("nothing is sent, because clock.require_sync waits for the time; samples go to the spool", "bring NTP or a satellite receiver up, or set clock.require_sync = false")
+	case clockTrouble != "":
+		what, do, _ := strings.Cut(clockTrouble, "; ")
+		add(what, do)
 	}
 	a.sensorTroubles(add)
 	if s.Queue.Overruns > 0 {

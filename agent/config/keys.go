@@ -4,7 +4,7 @@ package config
 var levels = []string{"trace", "debug", "info", "warn", "error"}
 
 // components are the names under which parts of the agent log.
-var components = []string{"agent", "bus", "http", "pipeline", "redis", "sensor", "store", "uplink"}
+var components = []string{"agent", "alarm", "bus", "clock", "http", "pipeline", "redis", "sensor", "store", "uplink"}
 
 // target is where a key's value goes: the whole configuration, or the bus, sensor or
 // indicator that is being read.

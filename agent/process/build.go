@@ -19,7 +19,7 @@ func New(p Plan) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{channels: make([]channel, len(p.Channels)), onAlarm: p.OnAlarm, next: never}
+	e := &Engine{channels: make([]channel, len(p.Channels)), onAlarm: p.OnAlarm, observe: p.Observe, next: never}
 	for i := range p.Channels {
 		e.channels[i] = newChannel(&p.Channels[i])
 		e.addAlarm(i, p.Channels[i].Alarm)
@@ -156,8 +156,8 @@ func (e *Engine) bound(order []int) {
 	for i := range e.derived {
 		values += most[e.derived[i].channel]
 	}
-	// A reading that was not complete, then everything at once: results, what
-	// they make of derived channels, alarms.
+	// A reading that was not complete gives each derived channel a value, and a
+	// sweep, which goes in their order, another one.
 	e.fixed = 2*values + results + len(e.silences)
 }
 

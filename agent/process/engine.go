@@ -34,6 +34,8 @@ type Engine struct {
 
 	fixed, each int // of MaxOut
 	onAlarm     func(channel int, from, to drivers.Alarm)
+	observe     func(*drivers.Sample)
+	shown       drivers.Sample // what observe is given: a local one would be allocated
 
 	made, withheld, refused, late atomic.Uint64
 
@@ -141,6 +143,14 @@ func (e *Engine) Next() int64 {
 // MaxOut is the most samples that Process makes of n raw ones, whatever they
 // are; with n = 0, Advance and Finish.
 func (e *Engine) MaxOut(n int) int { return e.fixed + n*e.each }
+
+// tell shows a sample to the observer.
+func (e *Engine) tell(s drivers.Sample) {
+	if e.observe != nil {
+		e.shown = s
+		e.observe(&e.shown)
+	}
+}
 
 // never is a Next that does not come.
 const never = math.MaxInt64

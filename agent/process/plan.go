@@ -16,6 +16,11 @@ type Plan struct {
 	// OnAlarm, if set, is told of each event as it is made, in the Engine's
 	// goroutine. It must not block. What is restored is no event.
 	OnAlarm func(channel int, from, to drivers.Alarm)
+
+	// Observe, if set, is shown each value as it leaves the channel's steps,
+	// sent or not, and each status and alarm. It must neither block nor
+	// allocate nor keep the sample.
+	Observe func(*drivers.Sample)
 }
 
 // Channel is what becomes of one channel's samples. The zero value sends them

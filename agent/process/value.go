@@ -34,6 +34,8 @@ func (e *Engine) take(dst []drivers.Sample, c int, v float64, stamp int64) (_ []
 		dst = e.become(dst, c, drivers.OK, stamp)
 	}
 	ch.value, ch.known = v, true
+	value := drivers.Sample{Stamp: stamp, Value: v, Channel: uint16(c)}
+	e.tell(value)
 	for _, d := range ch.users {
 		e.touch(d, stamp)
 	}
@@ -42,7 +44,7 @@ func (e *Engine) take(dst []drivers.Sample, c int, v float64, stamp int64) (_ []
 		state, changed = ch.alarm.Value(v, stamp)
 	}
 	if sent = ch.sender.wants(v, stamp, changed); sent {
-		dst = append(dst, drivers.Sample{Stamp: stamp, Value: v, Channel: uint16(c)})
+		dst = append(dst, value)
 	}
 	if changed {
 		e.next = min(e.next, ch.alarm.Due())
@@ -91,7 +93,9 @@ func (e *Engine) inherit(dst []drivers.Sample, d *derived, stamp int64) []driver
 func (e *Engine) show(dst []drivers.Sample, c int, q drivers.Quality, stamp int64) []drivers.Sample {
 	ch := &e.channels[c]
 	ch.status = q
-	dst = append(dst, drivers.Sample{Stamp: stamp, Channel: uint16(c), Quality: q, Kind: drivers.KindStatus})
+	status := drivers.Sample{Stamp: stamp, Channel: uint16(c), Quality: q, Kind: drivers.KindStatus}
+	e.tell(status)
+	dst = append(dst, status)
 	if q == drivers.OK {
 		return dst
 	}
@@ -115,5 +119,7 @@ func (e *Engine) event(dst []drivers.Sample, c int, state drivers.Alarm, stamp i
 	if e.onAlarm != nil {
 		e.onAlarm(c, from, state)
 	}
-	return append(dst, drivers.Sample{Stamp: stamp, Channel: uint16(c), Kind: drivers.KindAlarm, Alarm: state})
+	change := drivers.Sample{Stamp: stamp, Channel: uint16(c), Kind: drivers.KindAlarm, Alarm: state}
+	e.tell(change)
+	return append(dst, change)
 }
