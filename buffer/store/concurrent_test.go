@@ -106,3 +106,80 @@ func TestSideBySide(t *testing.T) {
 		s.Release(frame.Backfill, after)
 	}
 }
+
+// The same while the store is full and thins: every frame is read or declared.
+func TestThinningBesideAReader(t *testing.T) {
+	const frames = 4000
+	o := testOptions(t.TempDir())
+	o.noSync, o.MaxBytes, o.SegmentBytes, o.PendingBytes = true, 1<<20, 64<<10, 32<<10
+	s, _ := mustOpen(t, o)
+	put, done := make(chan int64, 1), make(chan struct{})
+	go func() {
+		l, total := lanePut{lane: frame.Backfill}, int64(0)
+		defer func() { close(done); put <- total }()
+		for i := range frames {
+			f := l.next(1, i%2500)
+			f.Class = frame.Class(min(i%9, 1) ^ 1)
+			for {
+				err := s.Put(f)
+				if err == nil {
+					break
+				}
+				if err != ErrPendingFull {
+					t.Error(err)
+					return
+				}
+				if err := s.Commit(); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+			total, l.last = total+int64(f.N), f.ID
+		}
+		if err := s.Commit(); err != nil {
+			t.Error(err)
+		}
+	}()
+	f, total, gaps := newFrame(), int64(0), 0
+	for after := (frame.ID{}); after.Seq < frames && !t.Failed(); {
+		ok, err := s.Next(frame.Backfill, after, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			runtime.Gosched()
+			continue
+		}
+		n := int64(f.N)
+		if f.Kind == frame.Gap {
+			gaps++
+			g, err := frame.ParseGapInfo(f.Payload)
+			if err != nil || g.N < 0 {
+				t.Fatalf("gap (%v..%v]: %+v, %v", f.Prev, f.ID, g, err)
+			}
+			n = g.N
+		}
+		if f.Prev != after {
+			t.Fatalf("after %v: %v names %v", after, f.ID, f.Prev)
+		}
+		total, after = total+n, f.ID
+		for after.Seq%100 == 0 && s.Last(frame.Backfill).Seq < after.Seq+900 { // behind what the store holds
+			select {
+			case <-done:
+			default:
+				runtime.Gosched()
+				continue
+			}
+			break
+		}
+		if after.Seq%200 < 3 { // released in steps, so that frames are in flight
+			s.Release(frame.Backfill, after)
+		}
+	}
+	if want := <-put; total != want {
+		t.Errorf("%d delivered and declared, want %d", total, want)
+	}
+	if gaps < 10 {
+		t.Errorf("%d gaps: the store was never full", gaps)
+	}
+}

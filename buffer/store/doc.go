@@ -5,6 +5,7 @@
 //	<dir>/lock            flock: one process owns the directory
 //	<dir>/meta.db         epoch, clean mark, drop notes, see state
 //	<dir>/0000002a.seg    a segment; the highest number is written to
+//	<dir>/00000028-00000029.seg  a thinned one, in the place of those two
 //	<dir>/*.seg.tmp       being made, as is meta.db.tmp; removed at Open
 //	<dir>/*.bad-<time>    damaged, set aside after salvage; never deleted
 //
@@ -13,6 +14,12 @@
 // one segment. A key is (lane, epoch, seq, chunk), big-endian; a value is a
 // chunk of a frame with its own CRC-32C over key and data, so that a record
 // proves itself wherever in a damaged file it is found.
+//
+// When the store is full, Normal frames go first (thin.go): the oldest segment
+// is written anew with the frames of a higher class and, in the place of the
+// others, gap records that count them. Segments so always cover ranges that
+// follow each other, and one commit is one transaction of one file, whatever
+// classes are in it. Where all frames are Normal, segments are unlinked whole.
 //
 // "It always starts": before bbolt sees a file, its pages are checked here with
 // plain reads (check.go), because bbolt panics on a broken page, partly in a

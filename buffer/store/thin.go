@@ -23,7 +23,8 @@ const (
 	gapRecord   = 512          // bound on the records of a gap record made here
 	leastGain   = 4 * pageSize // a segment that thinning shrinks by less is kept as it is
 	thinBatch   = salvageBatch // records of one transaction
-	smallShare  = 16           // a thinned segment up to this part of SegmentBytes takes in the next one
+	smallShare  = 16           // a thinned segment up to this part of SegmentBytes
+	smallLeast  = 64 << 10     // or this size takes in the next one
 	thinRoomMax = 4            // thinning needs room for a copy: at most this part of MaxBytes is kept free for it
 )
 
@@ -84,11 +85,14 @@ func (s *Store) thinRoomLocked() (room int64) {
 	}
 	for _, g := range s.segs {
 		if p := g.part(1); p.frames > 0 && !g.thin {
-			room = max(room, growth(int(p.bytes+g.gaps()*gapRecord+s.o.SegmentBytes/smallShare)))
+			room = max(room, growth(int(p.bytes+g.gaps()*gapRecord+s.smallThin())))
 		}
 	}
 	return min(room, s.o.MaxBytes/thinRoomMax)
 }
+
+// smallThin is the size below which a thinned segment takes in the next one.
+func (s *Store) smallThin() int64 { return max(s.o.SegmentBytes/smallShare, smallLeast) }
 
 // thinLocked puts a thinned segment in the place of g, and of a small one
 // before it. It releases mu while it copies; commitMu keeps the segments as
@@ -129,7 +133,7 @@ func (s *Store) thinLocked(g *segment) error {
 
 func (s *Store) thinnerLocked(g *segment) *thinner {
 	sources := []*segment{g}
-	if b := s.beforeLocked(g); b != nil && !b.unread && b.size < s.o.SegmentBytes/smallShare {
+	if b := s.beforeLocked(g); b != nil && !b.unread && b.size < s.smallThin() {
 		sources = []*segment{b, g}
 	}
 	made := &segment{segFile: segFile{first: sources[0].first, no: g.no, thin: true}, sealed: true}
