@@ -43,6 +43,8 @@ const (
 	// congestion is how long, beyond half of Flush, a frame waits for the
 	// sender before the link counts as narrow.
 	congestion = 250 * time.Millisecond
+	// narrowFor is how long a link counts as narrow.
+	narrowFor = 10 * time.Second
 	// highPatience is how many times longer frames of class High wait for a
 	// narrow link before they go to the store.
 	highPatience = 4
@@ -68,14 +70,21 @@ func (k *keeper) goesLive(c frame.Class) bool {
 	if f := l.head(); f != nil && k.age(f) > limit {
 		return false
 	}
-	return c == frame.High || !k.congested()
+	return c == frame.High || k.nowMilli() >= k.narrow || !k.highInUse()
 }
 
-// congested reports whether frames of class Normal make way for those of class
-// High: some are about, and live frames queue up.
+// observe notes what decides where new frames go.
+func (k *keeper) observe() {
+	k.awaiting = k.o.RequireSync && k.o.Dates.Dating().Quality < frame.NTP
+	if k.phase == connected && k.congested() {
+		k.narrow = k.nowMilli() + narrowFor.Milliseconds()
+	}
+}
+
+// congested reports whether live frames queue up behind the batch under way.
 func (k *keeper) congested() bool {
 	l := &k.lanes[frame.Live]
-	if !k.highInUse() || k.phase != connected || l.waiting() == 0 {
+	if l.waiting() == 0 {
 		return false
 	}
 	waited := k.nowMilli() - l.q[l.sent+l.inflight].Arrived
@@ -93,11 +102,6 @@ func (k *keeper) finest() frame.Class {
 		return frame.High
 	}
 	return frame.Normal
-}
-
-// awaitsTime reports whether sending waits for the time to be known.
-func (k *keeper) awaitsTime() bool {
-	return k.o.RequireSync && k.o.Dates.Dating().Quality < frame.NTP
 }
 
 // since is when a frame's first sample was taken, as far as its stamp can be

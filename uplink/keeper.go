@@ -29,6 +29,7 @@ type keeper struct {
 	level      Durability
 	lanes      [frame.Lanes]lane
 	awaiting   bool  // nothing is sent before the time is known
+	narrow     int64 // until then, ms of CLOCK_BOOTTIME, frames of class Normal make way
 	highAt     int64 // when the last frame of class High came, ms of CLOCK_BOOTTIME; 0: none has
 	ahead      ahead // what the store has of alarms
 
@@ -83,6 +84,7 @@ func newKeeper(u *Uplink, b *Breaker) keeper {
 // loop serves events until ctx has ended and what is left is safe.
 func (k *keeper) loop(ctx context.Context) {
 	k.started = time.Now()
+	k.observe()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var giveUp time.Time
@@ -116,7 +118,7 @@ func (k *keeper) loop(ctx context.Context) {
 
 // step does what can be done now and returns when to look again.
 func (k *keeper) step(now time.Time) time.Time {
-	k.awaiting = k.awaitsTime()
+	k.observe()
 	k.drainInput()
 	k.writeAhead()
 	k.readmit()

@@ -52,7 +52,7 @@ func (k *keeper) submitCut(submit func(*frame.Frame)) {
 	k.o.PowerCut = nil
 	k.widen(&info)
 	if k.everOpened {
-		k.narrow(&info)
+		k.trim(&info)
 	}
 	if info.T0 = min(info.T0, info.T1); !info.T0Known {
 		info.T0 = info.T1
@@ -75,10 +75,10 @@ func (k *keeper) widen(info *frame.GapInfo) {
 	}
 }
 
-// narrow lets the gap begin where the streams end, less what can be lost
+// trim lets the gap begin where the streams end, less what can be lost
 // before that: frames may have waited for their commit while newer ones went
 // live.
-func (k *keeper) narrow(info *frame.GapInfo) {
+func (k *keeper) trim(info *frame.GapInfo) {
 	margin := (2*k.o.MaxLoss + cutMargin).Milliseconds()
 	for i := range k.sender.job.seen {
 		s := &k.sender.job.seen[i]
