@@ -41,17 +41,20 @@ type Channel struct {
 	Aggregates []Aggregate
 }
 
-// Send says which values are sent: the deadband.
+// Send says which values are sent: the deadband. A channel's statuses always
+// are, and, unless Never is set, the first value after any status but ok and
+// a value that changes the channel's alarm.
 type Send struct {
 	Never  bool          // none: the channel serves as input, or for its aggregates
 	Change float64       // a value that differs by at least so much from the last one sent; 0 = any
-	Every  time.Duration // and one at least so often, though it has not changed; 0 = no heartbeat
+	Every  time.Duration // and the one nearest to so long after it, though it has not changed; 0 = no heartbeat
 	// Zero value: every value is sent. With Change = 0 and Every > 0 a value
 	// is sent when it differs at all, or when Every has passed.
 }
 
 // Aggregate is a statistic over windows of one channel's values, sent as a
-// channel of its own.
+// channel of its own and stamped with the window's end. A window without a
+// value has none; a value that comes after its window was closed counts in none.
 type Aggregate struct {
 	Of      Statistic
 	Window  time.Duration // windows lie on multiples of it since boot and do not overlap

@@ -140,3 +140,26 @@ func TestCopiesAreForAnybody(t *testing.T) {
 	close(stop)
 	readers.Wait()
 }
+
+// The observer sees what the deadband holds back, after the channel's steps.
+func TestObserve(t *testing.T) {
+	var seen []drivers.Sample
+	plan := Plan{
+		Observe: func(s *drivers.Sample) { seen = append(seen, *s) },
+		Channels: []Channel{
+			{Name: "a", Chain: filter(t, "round 0"), Send: Send{Change: 5}, Alarm: high(3)},
+			{Name: "d", Value: compile(t, "a * 2"), Inputs: []int{0}, Send: Send{Never: true}},
+		},
+	}
+	e, err := New(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, plan: plan, e: e}
+	r.expect("1 a=0.6\n 2 a=2.4\n 3 a=2.6\n 4 a/status=lost\n 5 advance",
+		"1 a=1\n 3 a=3\n 3 a/alarm=high\n 4 a/status=lost\n 4 d/status=lost")
+	want := "1 a=1\n1 d=2\n2 a=2\n2 d=4\n3 a=3\n3 a/alarm=high\n3 d=6\n4 a/status=lost\n4 d/status=lost\n"
+	if got := r.text(seen); got != want {
+		t.Errorf("seen\n%swant\n%s", got, want)
+	}
+}
