@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -36,7 +37,10 @@ func (a alarm) until(at int64, now func() int64, stop <-chan struct{}) bool {
 	if !a.sleep(d-precision, stop) {
 		return false
 	}
-	sleepUntil(at)
+	if d > 0 {
+		runtime.Gosched() // on a board of one core others have not run since the last sleep
+		sleepUntil(at)
+	}
 	return true
 }
 

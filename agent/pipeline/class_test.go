@@ -63,7 +63,9 @@ func TestHighSamplesGoFirst(t *testing.T) {
 		r.start()
 		wait(2 * time.Second)
 		r.out.reshape(100, time.Minute)
-		r.pushTo(&r.in.normal, 0, 1, 300)
+		r.pushTo(&r.in.normal, 0, 1, 1)
+		wait(0)
+		r.pushTo(&r.in.normal, 0, 2, 299) // while the dispatcher rests
 		r.pushTo(r.in.high, 1, 1, 150)
 		wait(200 * time.Millisecond)
 		var got []string

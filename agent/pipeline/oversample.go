@@ -55,3 +55,20 @@ func (g *gather) result(r *drivers.Reading) (stamp int64) {
 	g.stamp, g.until = mean{}, 0
 	return stamp
 }
+
+// take publishes a reading, or keeps it for the mean of its period.
+func (s *poller) take(stamp, now int64) {
+	stamp = s.date(stamp)
+	if s.n == 1 {
+		s.publish(stamp, now)
+		return
+	}
+	s.gather.add(&s.reading, stamp, s.end(s.slot, s.factor()))
+}
+
+// settle publishes what was gathered in a period that ends by at.
+func (s *poller) settle(at, now int64) {
+	if s.gather.until != 0 && at >= s.gather.until {
+		s.publish(s.gather.result(&s.reading), now)
+	}
+}

@@ -217,23 +217,6 @@ func (s *poller) done(now int64) {
 	s.answer(now)
 }
 
-// take publishes a reading, or keeps it for the mean of its period.
-func (s *poller) take(stamp, now int64) {
-	stamp = s.date(stamp)
-	if s.n == 1 {
-		s.publish(stamp, now)
-		return
-	}
-	s.gather.add(&s.reading, stamp, s.end(s.slot, s.factor()))
-}
-
-// settle publishes what was gathered in a period that ends by at.
-func (s *poller) settle(at, now int64) {
-	if s.gather.until != 0 && at >= s.gather.until {
-		s.publish(s.gather.result(&s.reading), now)
-	}
-}
-
 // invalid ends a measurement whose answer was the device's mark for "not
 // measured": it is alive, its values are not. It may have lost its settings
 // in a brown-out, so it is initialised again; but rarer and rarer, because it

@@ -135,5 +135,6 @@ func checkBalance(t *testing.T, p *Pipeline, all uint64) {
 		if a.Acquired == all {
 			return
 		}
+		<-time.After(100 * time.Microsecond)
 	}
 }
