@@ -1,6 +1,7 @@
 package clock
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"testing"
 
@@ -119,6 +120,32 @@ func TestTheTruthLiesWithinTheBounds(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Whatever stands in the file, nothing panics.
+func FuzzTable(f *testing.F) {
+	good, err := json.Marshal([]Boot{builtAt(undated(1, h), 5*h, 1000), dated(2, 1, 10*h, frame.NTP), dated(200, 20*h, h, frame.GNSS)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good, int64(h))
+	f.Add([]byte(`[{"id":"000000000000000000000000000000c8","alive":1,"quality":"gnss","until":9,"points":[{"at":1,"offset":1},{"at":1,"offset":9}],"leap":{"at":1,"step":-1000}}]`), int64(-1))
+	f.Fuzz(func(t *testing.T, data []byte, stamp int64) {
+		var boots []Boot
+		if json.Unmarshal(data, &boots) != nil {
+			return
+		}
+		m := &machine{}
+		m.synced(began)
+		c := testClock(m, Options{Boot: bootID(200), Boots: boots, Root: t.TempDir()})
+		for _, b := range c.Boots() {
+			c.Of(b.ID, stamp)
+			c.Bounds(b.ID, stamp)
+		}
+		if c.Status(); !c.Synced() {
+			t.Error("a table hides a synchronised kernel")
+		}
+	})
 }
 
 func TestTheTableForgetsTheOldest(t *testing.T) {

@@ -32,8 +32,9 @@ type rx struct {
 	latency int64 // from the second to its first byte's arrival, ns; 0 until learnt
 	learnt  bool
 
-	best  int64 // largest offset of the block
-	count int   // seconds in the block
+	best   int64 // largest offset of the block
+	count  int   // seconds in the block
+	learns bool  // the block serves to learn the latency
 }
 
 // current reports whether a receiver confirms the date at now.
@@ -66,8 +67,11 @@ func (x *rx) add(utc, stamp int64) (offset int64, ok bool) {
 }
 
 // gather keeps the least late second of a block and reports whether the block
-// is full; the next one then begins.
-func (x *rx) gather(offset int64) (best int64, full bool) {
+// is full; the next one then begins. A block is for one purpose.
+func (x *rx) gather(offset int64, learns bool) (best int64, full bool) {
+	if x.learns != learns {
+		x.learns, x.count = learns, 0
+	}
 	if x.count == 0 || offset > x.best {
 		x.best = offset
 	}
@@ -107,7 +111,7 @@ func (j *judge) compare(offset, stamp int64) {
 		return
 	}
 	j.rx.at = stamp
-	if best, full := j.rx.gather(offset); full || !j.rx.learnt {
+	if best, full := j.rx.gather(offset, true); full || !j.rx.learnt {
 		if full {
 			late = j.track.last() - best
 		}
@@ -140,7 +144,7 @@ func (j *judge) refine(offset, stamp int64) {
 	d := offset - j.track.last()
 	switch {
 	case abs(d) <= wrong:
-		if best, full := j.rx.gather(offset); full && abs(best-j.track.last()) > jitter {
+		if best, full := j.rx.gather(offset, false); full && abs(best-j.track.last()) > jitter {
 			j.track.drift(0, stamp, best)
 			j.moved(jitter)
 		}

@@ -83,6 +83,19 @@ func TestASynchronisedKernelBeatsAReceiver(t *testing.T) {
 	s.pass(second).want("the wall clock is set by hand", 0, frame.GNSS).wantTrouble("")
 }
 
+// What one phase gathers does not serve the other.
+func TestNTPComesAndGoes(t *testing.T) {
+	s := newScene(t)
+	for range 20 {
+		s.ntp(0).gnss(37, 300*ms).want("ntp", 0, frame.NTP)
+		s.sync = false
+		s.gnss(41, 300*ms).want("receiver", 0, frame.GNSS)
+	}
+	if s.changes != 0 || s.track.n != 1 {
+		t.Errorf("%d changes, %d points", s.changes, s.track.n)
+	}
+}
+
 func TestAReceiverThatIsSecondsOffConfirmsNothingBesideNTP(t *testing.T) {
 	s := newScene(t).ntp(0).gnss(10, 5*second).want("ntp", 0, frame.NTP)
 	s.sync = false

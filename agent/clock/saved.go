@@ -83,7 +83,7 @@ func load(in Boot) boot {
 	if !fits(in.Built, in.Since, in.Alive, in.Until, in.Leap.At, in.Leap.Offset) || in.Alive < 0 {
 		return b
 	}
-	b.built, b.since, b.alive, b.until = in.Built*1e6, in.Since*1e6, in.Alive*1e6, in.Until*1e6
+	b.built, b.since, b.alive, b.until = in.Built*1e6, in.Since*1e6, in.Alive*1e6, min(in.Until, in.Alive)*1e6
 	if len(in.Points) == 0 || len(in.Points) > maxPoints || in.Quality == frame.Unset {
 		return b
 	}
