@@ -34,7 +34,8 @@ type Budget struct {
 	Memory   int // worst case of all anonymous memory, bytes
 
 	SamplesPerSecond float64
-	FlashPerDay      float64 // bytes, while the uplink is down; 0 while it is up
+	FlashPerDay      float64 // bytes, while the uplink is down
+	FlashOnline      float64 // bytes a day, while it is up: counters
 	Autonomy         time.Duration
 }
 
@@ -63,6 +64,10 @@ func budget(cfg *config.Config, p *plan) Budget {
 	}
 	b.Memory = b.Pool.Bytes() + b.Pipeline + 2*b.Pending + b.Sender + runtimeBytes + storeBytes
 	b.rates(cfg, p)
+	if p.engine != nil && len(p.engine.AppendCounters(nil)) > 0 {
+		b.FlashOnline = saveFlash * (24 * time.Hour).Minutes()
+		b.FlashPerDay += b.FlashOnline
+	}
 	return b
 }
 

@@ -12,11 +12,12 @@ import (
 )
 
 // What survives a restart beside samples: alarms, counters, dates of boots.
-// A write costs some 20 kB of flash, so they are few.
+// A write costs some 20 kB of flash: it happens once a minute while there are
+// counters, which is what a power cut takes from them; else after an alarm has
+// changed, and once in saveBoots minutes.
 const (
-	saveAlarms   = 1  // minutes between a change of an alarm and its save
-	saveCounters = 5  // minutes between saves of counters: what a power cut takes from them
-	saveBoots    = 60 // minutes between saves of how long this boot has lived
+	saveBoots = 60
+	saveFlash = 20 << 10
 )
 
 // openCheckpoint reads what an earlier run has left. Without a spool, or when
@@ -97,13 +98,17 @@ func (a *Agent) remember(ctx context.Context) {
 			return
 		case <-a.dated:
 		case <-minute.C:
-			counters := n%saveCounters == 0 && a.plan.engine != nil && len(a.plan.engine.AppendCounters(nil)) > 0
-			if !counters && n%saveBoots != 0 && !(n%saveAlarms == 0 && a.checkpoint.Changed()) {
+			if !a.counting() && !a.checkpoint.Changed() && n%saveBoots != 0 {
 				continue
 			}
 		}
 		a.save()
 	}
+}
+
+// counting reports whether there is a counter.
+func (a *Agent) counting() bool {
+	return a.plan.engine != nil && len(a.plan.engine.AppendCounters(nil)) > 0
 }
 
 // save writes the checkpoint and gives alarm frames free that it holds.

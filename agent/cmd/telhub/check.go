@@ -36,7 +36,7 @@ func (e *env) cmdCheck(args []string) error {
 		return json.NewEncoder(e.stdout).Encode(map[string]any{
 			"device": cfg.Device, "sensors": c.Sensors, "channels": c.Channels,
 			"samples_per_second": c.SamplesPerSecond, "memory_bytes": c.Memory,
-			"flash_bytes_per_day": c.FlashPerDay, "autonomy_seconds": c.Autonomy.Seconds(),
+			"flash_bytes_per_day": c.FlashPerDay, "flash_bytes_per_day_online": c.FlashOnline, "autonomy_seconds": c.Autonomy.Seconds(),
 			"warnings": warnings,
 		})
 	}
@@ -44,7 +44,11 @@ func (e *env) cmdCheck(args []string) error {
 		e.config, cfg.Device, c.Sensors, c.Channels, c.SamplesPerSecond)
 	fmt.Fprintf(e.stdout, "worst-case memory   %s (frames %s, queue and workers %s, spool %s, sending %s, Go itself %s)\n",
 		size(c.Memory), size(c.Pool.Bytes()), size(c.Pipeline), size(2*c.Pending), size(c.Sender), size(c.Rest()))
-	fmt.Fprintf(e.stdout, "flash while offline %s a day, with max_loss %s; nothing while online\n", size(c.FlashPerDay), cfg.Spool.MaxLoss)
+	online := "nothing while online"
+	if c.FlashOnline > 0 {
+		online = size(c.FlashOnline) + " while online, for counters"
+	}
+	fmt.Fprintf(e.stdout, "flash while offline %s a day, with max_loss %s; %s\n", size(c.FlashPerDay), cfg.Spool.MaxLoss, online)
 	fmt.Fprintf(e.stdout, "offline autonomy    about %s until spool.max_size %s is full\n", span(c.Autonomy), size(cfg.Spool.MaxSize))
 	return nil
 }

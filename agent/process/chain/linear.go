@@ -6,11 +6,11 @@ import (
 )
 
 // linear is v · mul / div + add: offset, scale and conversion. It is exact to
-// the rounding of its operations; where the result must lie on a decimal grid,
-// because the values that enter do, that rounding is removed.
+// the rounding of its operations; where the result lies on a decimal grid but
+// for that rounding, it is removed.
 type linear struct {
 	mul, div, add float64
-	grid          float64 // 10^places of the results; 0: not known
+	grid          float64 // 10^places of the results
 }
 
 func (l *linear) apply(v float64, _ int64) (float64, Verdict) {
@@ -28,6 +28,10 @@ func (l *linear) apply(v float64, _ int64) (float64, Verdict) {
 	return y, Pass
 }
 
+// finest is the grid of values whose steps are not known. Who writes 20.3 and
+// an offset of -0.4 wants 19.9, not 19.900000000000002.
+const finest = 1e9
+
 func (l *linear) reset()     {}
 func (l *linear) bytes() int { return int(unsafe.Sizeof(*l)) }
 
@@ -35,6 +39,7 @@ func (l *linear) bytes() int { return int(unsafe.Sizeof(*l)) }
 // the grid if that step is a decimal.
 func (l *linear) resolution(in float64) float64 {
 	factor := math.Abs(l.mul / l.div)
+	l.grid = finest // unless a coarser one is known
 	if in == 0 {
 		return 0
 	}
