@@ -54,6 +54,9 @@ func wantBalance(t *testing.T, s *Store, lane frame.Lane, put []*frame.Frame) (k
 	t.Helper()
 	got := readAll(t, s, lane)
 	delivered, declared, _ := tally(t, got)
+	if st := s.Stats(); st.Dropped != 0 && int64(st.Dropped) != declared {
+		t.Errorf("%v: Dropped says %d, declared are %d", lane, st.Dropped, declared)
+	}
 	if want := sumN(put); delivered+declared != want || declared == 0 {
 		t.Errorf("%v: %d delivered + %d declared, want %d", lane, delivered, declared, want)
 	}

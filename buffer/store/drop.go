@@ -47,7 +47,7 @@ func (s *Store) giveUpLocked(g *segment) {
 	for lane := range g.spans {
 		if n, lost := s.lossLocked(frame.Lane(lane), g); lost {
 			s.st.Notes = s.st.Notes.add(n)
-			s.dropped += uint64(max(n.N, 0))
+			s.dropped += uint64(max(n.N-n.thinned, 0))
 		}
 	}
 	s.st.Dropped = append(s.st.Dropped[:0], g.no)
@@ -66,12 +66,12 @@ func (s *Store) giveUpLocked(g *segment) {
 // segment goes last.
 func (s *Store) victimLocked(wanted func(*segment) bool) *segment {
 	for _, spare := range []bool{true, false} {
-		for _, any := range []bool{false, true} {
+		for _, others := range []bool{false, true} {
 			for _, g := range s.segs {
 				if g.unread || g == s.active && len(s.segs) > 1 || spare && s.inFlightLocked(g) {
 					continue
 				}
-				if any || wanted(g) {
+				if others || wanted(g) {
 					return g
 				}
 			}

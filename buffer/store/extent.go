@@ -10,6 +10,7 @@ type Extent struct {
 	N       int64 // samples; -1 when nobody can know
 	Samples int64 // in frames of samples; what gap records declare is in N only
 	Payload int64 // bytes
+	thinned int64 // of N, what was given up before, by thinning
 	// T0 and T1 bound the stamps, in milliseconds of CLOCK_BOOTTIME of Boot;
 	// T0 can be negative, and means nothing unless T0Known.
 	T0, T1  int64
@@ -30,6 +31,7 @@ func (e Extent) join(next Extent) Extent {
 	sum.Frames += e.Frames
 	sum.Payload += e.Payload
 	sum.Samples += e.Samples
+	sum.thinned += e.thinned
 	if sum.N += e.N; e.N < 0 || next.N < 0 {
 		sum.N = -1
 	}
@@ -57,6 +59,9 @@ func extentOf(h *header, payload []byte) Extent {
 			g = frame.GapInfo{N: -1}
 		}
 		e.N, e.Samples, e.T0Known = g.N, 0, g.T0Known
+		if thinned(h, &g) {
+			e.thinned = max(g.N, 0)
+		}
 	}
 	return e
 }
@@ -91,9 +96,10 @@ func (s *span) add(id, prev frame.ID, h *header, payload []byte) {
 		s.prev, s.first = prev, id
 	}
 	s.last = id
-	s.Extent = s.join(extentOf(h, payload))
+	e := extentOf(h, payload)
+	s.Extent = s.join(e)
 	p := &s.parts[kind(h.class)]
-	if thinned(h, payload) {
+	if e.thinned > 0 {
 		p = &s.parts[0]
 	} else {
 		size, _ := recordBytes(h.length)
@@ -107,12 +113,8 @@ func (s *span) add(id, prev frame.ID, h *header, payload []byte) {
 }
 
 // thinned reports whether a frame is a gap record that thinning made.
-func thinned(h *header, payload []byte) bool {
-	if h.kind != frame.Gap || h.class == frame.Normal {
-		return false
-	}
-	g, err := frame.ParseGapInfo(payload)
-	return err == nil && g.Cause == frame.StoreFull && g.Frames != 0
+func thinned(h *header, g *frame.GapInfo) bool {
+	return h.class != frame.Normal && g.Cause == frame.StoreFull && g.Frames != 0
 }
 
 // Note remembers frames that the store gave up, until its consumer is past

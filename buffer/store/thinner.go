@@ -50,7 +50,7 @@ func (t *thinner) run() (largest int, err error) {
 	if errors.Is(err, errStuck) {
 		return 0, err
 	}
-	if err == nil && !t.noSync {
+	if t.written += 4 * pageSize; err == nil && !t.noSync { // a new file's first pages
 		err = t.db.Sync()
 	}
 	if err = errors.Join(err, t.db.Close()); err != nil {
@@ -134,7 +134,7 @@ func (t *thinner) endRun() error {
 	if r.Frames == 0 {
 		return nil
 	}
-	t.dropped += r.Samples
+	t.dropped += max(r.N, 0)
 	info := frame.GapInfo{Cause: r.cause, N: r.N, T0: r.T0, T1: r.T1, T0Known: r.T0Known, Frames: int64(r.Frames)}
 	if !info.T0Known {
 		info.T0 = info.T1
