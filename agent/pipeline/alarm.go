@@ -37,18 +37,22 @@ func (a alarm) until(at int64, now func() int64, stop <-chan struct{}) bool {
 	if !a.sleep(d-precision, stop) {
 		return false
 	}
-	if d > 0 {
-		runtime.Gosched() // on a board of one core others have not run since the last sleep
-		sleepUntil(at)
+	if d <= 0 {
+		return true
 	}
-	return true
+	runtime.Gosched() // on a board of one core others have not run since the last sleep
+	return sleepUntil(at) || a.sleep(at-now(), stop)
 }
 
-// sleepUntil blocks its thread until CLOCK_BOOTTIME reads at.
-func sleepUntil(at int64) {
+// sleepUntil blocks its thread until CLOCK_BOOTTIME reads at. It reports false
+// where the kernel cannot do that.
+func sleepUntil(at int64) bool {
 	ts := unix.NsecToTimespec(at)
-	// A signal, such as the runtime's own to preempt, ends the call early.
-	for unix.ClockNanosleep(unix.CLOCK_BOOTTIME, unix.TIMER_ABSTIME, &ts, nil) == unix.EINTR {
+	for {
+		err := unix.ClockNanosleep(unix.CLOCK_BOOTTIME, unix.TIMER_ABSTIME, &ts, nil)
+		if err != unix.EINTR { // a signal, such as the runtime's own to preempt
+			return err == nil
+		}
 	}
 }
 

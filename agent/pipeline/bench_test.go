@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/uplink/frame"
 )
 
 // BenchmarkRingToSubmit measures ring, dispatcher, workers and the compact
@@ -56,5 +57,48 @@ func BenchmarkServe(b *testing.B) {
 	for range b.N {
 		s.soon(s.in.now())
 		s.serve()
+	}
+}
+
+// BenchmarkDispatch is the dispatcher's part alone, in one goroutine: from ring
+// to sealed frame; one operation is one sample.
+func BenchmarkDispatch(b *testing.B) {
+	for name, adapt := range map[string]func(*Options, *Polled){
+		"direct": func(*Options, *Polled) {}, "processed": leanly,
+	} {
+		b.Run(name, func(b *testing.B) { dispatch(b, adapt) })
+	}
+}
+
+func dispatch(b *testing.B, adapt func(*Options, *Polled)) {
+	const samples = 1024
+	schema := &frame.Schema{Channels: make([]frame.Channel, 4)}
+	for i := range schema.Channels {
+		schema.Channels[i].Name = fmt.Sprintf("q/%d", i)
+	}
+	o := Options{
+		Schema: schema, Outlet: &sink{samples: samples},
+		Pool: frame.NewPool(frame.PoolSize{Small: 16, SmallBytes: frame.MaxPayload(schema, samples)}),
+	}
+	adapt(&o, nil)
+	p, err := New(o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	batch := make([]drivers.Sample, samples)
+	for i := range batch {
+		batch[i] = drivers.Sample{Stamp: p.in.now(), Channel: uint16(i % 4), Value: float64(i)}
+	}
+	b.ReportAllocs()
+	for i := 0; i < b.N; i += samples {
+		p.in.normal.push(batch, 1)
+		p.dispatcher.pump(false)
+		for len(p.flow.work) > 0 { // no worker runs
+			j := <-p.flow.work
+			<-p.flow.order
+			j.frame.Free()
+			j.samples = j.samples[:0]
+			p.flow.free <- j
+		}
 	}
 }

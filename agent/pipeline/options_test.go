@@ -92,4 +92,10 @@ func TestBytesCoversWhatNewAllocates(t *testing.T) {
 	if got := o.Bytes(); got < want*9/10 || got > want*11/10 {
 		t.Errorf("%d bytes, want about %d", got, want)
 	}
+	before := o.Bytes()
+	o.Processor = &mangler{}
+	const sample, value = int(unsafe.Sizeof(drivers.Sample{})), int(unsafe.Sizeof(Value{}))
+	if got, want := o.Bytes()-before, 2*256*sample+100*value; got != want {
+		t.Errorf("a processor costs %d bytes, want %d: its results of a batch, and the raw values", got, want)
+	}
 }

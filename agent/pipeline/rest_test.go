@@ -1,0 +1,64 @@
+package pipeline
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// With a Processor a flow of whatever rate costs one wake-up a tick, and an
+// idle pipeline those that Next asks for.
+func TestDispatcherWakesRarelyForAProcessor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := prioritized(t)
+		r.processed(&mangler{})
+		r.start()
+		wait(2 * time.Second)
+		before := r.Stats().Wakeups
+		for i := range 1000 {
+			r.pushTo(&r.in.normal, 0, 10*i, 10)
+			r.pushTo(r.in.high, 1, i, 1)
+			wait(10 * time.Millisecond)
+		}
+		if got := r.Stats().Wakeups - before; got > 120 {
+			t.Errorf("%d wake-ups in 10 s, want about one a tick", got)
+		}
+		wait(2 * time.Second)
+		before = r.Stats().Wakeups
+		wait(time.Hour)
+		if got := r.Stats().Wakeups - before; got > 4 {
+			t.Errorf("%d wake-ups in an idle hour", got)
+		}
+		r.stopAll()
+	})
+}
+
+// A ring that fills fast ends a rest, either ring.
+func TestRushEndsARest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, high := range map[string]bool{"normal": false, "high": true} {
+			r := prioritized(t)
+			r.opts.Capacity = 2000
+			r.out.reshape(4000, time.Minute)
+			r.start()
+			wait(2 * time.Second)
+			f := r.in.feed(high)
+			r.pushTo(f, f.channel(), 0, 1) // begins a tick
+			wait(0)
+			r.pushTo(f, f.channel(), 0, f.rush-1)
+			wait(0)
+			if got := f.ring.Len(); got != f.rush-1 {
+				t.Errorf("%s: %d in the ring, want %d: it is no rush yet", name, got, f.rush-1)
+			}
+			r.pushTo(f, f.channel(), 0, 1)
+			wait(0)
+			if got := f.ring.Len(); got != 0 {
+				t.Errorf("%s: %d in the ring, want it emptied", name, got)
+			}
+			r.stopAll()
+		}
+	})
+}
+
+// channel is one that a prioritized rig fills through f.
+func (f *feed) channel() uint16 { return uint16(f.class) }
