@@ -92,16 +92,22 @@ func (a *Agent) remember(ctx context.Context) {
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
 	a.save() // this boot is known from now on
-	for n := 1; ; n++ {
+	saved := a.clock.Generation()
+	for n := 1; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-a.dated:
+			if a.clock.Generation() == saved {
+				continue
+			}
 		case <-minute.C:
+			n++
 			if !a.counting() && !a.checkpoint.Changed() && n%saveBoots != 0 {
 				continue
 			}
 		}
+		saved = a.clock.Generation()
 		a.save()
 	}
 }
@@ -138,7 +144,11 @@ func errorText(err error) string {
 
 // clockChanged hears of news about the date, from the clock's goroutine.
 func (a *Agent) clockChanged(c clock.Change) {
-	a.log.For("clock").Info().Stringer("was", c.From.Quality).Stringer("is", c.To.Quality).
+	log := a.log.For("clock").Info()
+	if c.From.Quality == c.To.Quality && c.Step.Abs() < time.Second {
+		log = a.log.For("clock").Debug()
+	}
+	log.Stringer("was", c.From.Quality).Stringer("is", c.To.Quality).
 		Dur("step", c.Step).Bool("redated", c.Redated).Msg("what is known of the date has changed")
 	select {
 	case a.dated <- struct{}{}:
