@@ -93,25 +93,37 @@ func (l *loader) failReference(o *outputDraft, i int, ref expr.Ref, drafts []*dr
 		}))
 		return
 	}
-	var known []string
-	for _, d := range drafts {
-		for _, name := range d.referable() {
-			if d == o.owner && name != o.Name {
-				known = append(known, name)
-			}
-			if d != o.owner || name != o.Name {
-				known = append(known, d.Name+"/"+name)
-			}
-		}
-	}
-	l.failOutput(o, "value", inExpression(o.prog.Unknown(i, known)))
+	l.failOutput(o, "value", inExpression(o.prog.Unknown(i, o.referable(drafts))))
 }
 
-// referable lists what expressions can name of a sensor.
+// maxReferable bounds the names that a misspelled one is compared with.
+const maxReferable = 2000
+
+// referable lists what the output's expression can name: outputs of its own
+// sensor, and channels of all of them.
+func (o *outputDraft) referable(drafts []*draft) []string {
+	var known []string
+	for _, name := range o.owner.referable() {
+		if name != o.Name {
+			known = append(known, name, o.owner.Name+"/"+name)
+		}
+	}
+	for _, d := range drafts {
+		if d == o.owner || len(known) > maxReferable {
+			continue
+		}
+		for _, name := range d.referable() {
+			known = append(known, d.Name+"/"+name)
+		}
+	}
+	return known[:min(len(known), maxReferable)]
+}
+
+// referable lists what expressions can name of the sensor.
 func (d *draft) referable() []string {
 	list := names(d.facts)
 	for _, o := range d.outputs {
-		if o.table.Fields["value"] != nil && !slices.Contains(list, o.Name) {
+		if o.table.Fields["value"] != nil && !d.measures(o.Name) {
 			list = append(list, o.Name)
 		}
 	}

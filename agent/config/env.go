@@ -91,7 +91,7 @@ func (l *loader) variable(name, value string) {
 	if strings.HasPrefix(name, envBus) && l.busVariable(name, at, n) {
 		return
 	}
-	l.add(place{source: name}, "", fault{"unknown variable", l.variableCure(name)})
+	l.add(place{source: toml.Shorten(name)}, "", fault{"unknown variable", l.variableCure(name)})
 }
 
 func (l *loader) password(value string) {

@@ -210,7 +210,9 @@ func (l *loader) unknownOption(d *draft, own []Key, name string, n *toml.Node) {
 	path := d.label + "." + toml.Shorten(name)
 	candidates := append(pathsOf(sensorKeys), pathsOf(own)...)
 	cure := ""
-	if n.Kind == toml.Tables {
+	if len(l.problems) > maxProblems {
+		// Further ones are only counted.
+	} else if n.Kind == toml.Tables {
 		cure = "for an output write [sensor." + toml.Shorten(name) + "], with single brackets"
 	} else if d.mayMeasure(name) {
 		cure = "write a table for the output, as in " + name + " = { offset = -0.4 }"

@@ -78,6 +78,9 @@ func (l *loader) claimAggregates(d *draft, o *outputDraft) {
 
 // unknownOutputCure says what a table may have meant that concerns nothing.
 func (l *loader) unknownOutputCure(d *draft, name string) string {
+	if len(l.problems) > maxProblems { // further ones are only counted
+		return ""
+	}
 	candidates := slices.Concat(names(d.facts), pathsOf(sensorKeys), pathsOf(optionKeys(&d.Engine)))
 	if near := spell.Nearest(name, candidates); near != "" {
 		return "did you mean " + near + "?"
@@ -210,11 +213,18 @@ func distance(sensors []*draft) time.Duration {
 	return max(1, time.Duration(math.Round(1/rate)))
 }
 
+// maxSteps bounds what one value takes.
+const maxSteps = 32
+
 // compileSteps lets the chain judge the steps, and takes from it what leaves
 // them. The fault stands at the first step without which it compiles.
 func (l *loader) compileSteps(o *outputDraft) bool {
 	if len(o.Steps) == 0 {
 		return true
+	}
+	if len(o.Steps) > maxSteps {
+		l.failOutput(o, o.origin[maxSteps], fault{fmt.Sprintf("makes more than %d steps", maxSteps), "each costs time at every value: leave some out"})
+		return false
 	}
 	c, err := chain.Compile(o.Steps, o.Info)
 	if err == nil {
