@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/telhub/telhub/agent/clock"
 	"github.com/telhub/telhub/agent/config"
+	"github.com/telhub/telhub/agent/process/chain"
+	"github.com/telhub/telhub/agent/process/expr"
 	"github.com/telhub/telhub/drivers"
 	"github.com/telhub/telhub/drivers/catalog"
 )
@@ -15,9 +19,146 @@ import (
 // ErrNoSensor: the configuration has no sensor of that name.
 var ErrNoSensor = errors.New("no such sensor")
 
+// The statuses of a ReadValue.
+const (
+	ReadOK      = "ok"
+	ReadBad     = "bad"     // the device answered with something invalid, or the steps refuse the value
+	ReadUnknown = "unknown" // more than one reading of this sensor is needed: others' values, or earlier ones
+)
+
+// ReadValue is what a single reading says of one output.
+type ReadValue struct {
+	Output string
+	Status string
+
+	Value      float64 // as its steps leave it, with ReadOK
+	Unit       string
+	Resolution float64
+
+	Raw     float64 // as it was before the steps, where Stepped
+	RawUnit string
+	Stepped bool // the configuration has steps for the output, and there is a raw value
+}
+
 // Read opens a sensor's bus, takes one reading and closes it again. A device
-// that speaks by itself is listened to for at most wait.
-func Read(ctx context.Context, cfg *config.Config, name string, wait time.Duration, open Openers) ([]drivers.Output, *drivers.Reading, error) {
+// that speaks by itself is listened to for at most wait. Each output's steps
+// are carried out as for the very first value, and what is derived from this
+// sensor alone is computed; the agent's own filters and counters are not asked.
+func Read(ctx context.Context, cfg *config.Config, name string, wait time.Duration, open Openers) ([]ReadValue, error) {
+	outputs, r, err := readOnce(ctx, cfg, name, wait, open)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(cfg.Sensors, func(s config.Sensor) bool { return s.Name == name })
+	return single(&cfg.Sensors[i], outputs, r)
+}
+
+// single says what one reading comes to.
+func single(s *config.Sensor, outputs []drivers.Output, r *drivers.Reading) (values []ReadValue, err error) {
+	known := make(map[string]float64) // by channel: what derived outputs are computed from; NaN is bad
+	for i, out := range outputs {
+		if !r.Has(i) && !r.IsBad(i) {
+			continue
+		}
+		v := ReadValue{Output: out.Name, Unit: out.Unit, Resolution: out.Resolution, Status: ReadOK, Value: r.Values[i]}
+		if r.IsBad(i) {
+			v.Status = ReadBad
+		}
+		if conf := s.Output(out.Name); conf != nil {
+			if err := v.through(conf); err != nil {
+				return nil, fmt.Errorf("sensor %s: %s: %w", s.Name, out.Name, err)
+			}
+		}
+		known[s.Name+"/"+out.Name] = v.value()
+		values = append(values, v)
+	}
+	return derive(s, values, known)
+}
+
+// value is what others are derived from: NaN where it is bad.
+func (v *ReadValue) value() float64 {
+	if v.Status != ReadOK {
+		return math.NaN()
+	}
+	return v.Value
+}
+
+// through takes the value through the output's steps.
+func (v *ReadValue) through(conf *config.Output) error {
+	v.Unit, v.Resolution = conf.Unit, conf.Resolution
+	v.Raw, v.RawUnit, v.Stepped = v.Value, conf.Info.Unit, len(conf.Steps) > 0 && v.Status == ReadOK
+	steps, err := chain.Compile(conf.Steps, conf.Info)
+	if err != nil || v.Status != ReadOK {
+		return err
+	}
+	verdict := chain.Pass
+	if v.Value, verdict = steps.Apply(v.Value, clock.Boottime()); verdict != chain.Pass {
+		v.Status = ReadBad
+	}
+	return nil
+}
+
+// derive appends the derived outputs, in the order of the configuration. They
+// can be derived from each other, so the pass over them is repeated until it
+// finds nothing more.
+func derive(s *config.Sensor, values []ReadValue, known map[string]float64) ([]ReadValue, error) {
+	first := len(values)
+	for i := range s.Outputs {
+		if conf := &s.Outputs[i]; conf.Derived() {
+			values = append(values, ReadValue{Output: conf.Name, Unit: conf.Unit, Resolution: conf.Resolution, Status: ReadUnknown})
+		}
+	}
+	for again := true; again; {
+		again = false
+		for i := first; i < len(values); i++ {
+			v, conf := &values[i], s.Output(values[i].Output)
+			if v.Status != ReadUnknown {
+				continue
+			}
+			if err := v.compute(conf, known); err != nil {
+				return nil, fmt.Errorf("sensor %s: %s: %w", s.Name, v.Output, err)
+			}
+			if v.Status != ReadUnknown {
+				known[s.Name+"/"+v.Output], again = v.value(), true
+			}
+		}
+	}
+	return values, nil
+}
+
+// compute evaluates a derived output as far as one reading allows. What a sum
+// or a rate says needs more than that: with the same values a second later a
+// rate has a value, and what is invalid still has none.
+func (v *ReadValue) compute(conf *config.Output, known map[string]float64) error {
+	p, err := expr.Compile(conf.Value)
+	if err != nil || p.Stateful() {
+		return err
+	}
+	in := make([]float64, len(conf.Inputs))
+	for i, name := range conf.Inputs {
+		x, ok := known[name]
+		if !ok {
+			return nil
+		}
+		in[i] = x
+	}
+	if slices.ContainsFunc(in, math.IsNaN) {
+		v.Status = ReadBad
+		return nil
+	}
+	var ok bool
+	if v.Value, ok = p.Eval(in, 0); ok {
+		v.Status = ReadOK
+		return v.through(conf)
+	}
+	if _, later := p.Eval(in, int64(time.Second)); !later {
+		v.Status = ReadBad
+	}
+	return nil
+}
+
+// readOnce takes a reading of the sensor called name.
+func readOnce(ctx context.Context, cfg *config.Config, name string, wait time.Duration, open Openers) ([]drivers.Output, *drivers.Reading, error) {
 	for i := range cfg.Sensors {
 		s := &cfg.Sensors[i]
 		if s.Name != name {

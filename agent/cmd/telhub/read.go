@@ -30,7 +30,7 @@ func (e *env) cmdRead(args []string) error {
 	if len(rest) != 1 {
 		return usagef("read needs the NAME of one sensor; %s", sensorNames(cfg))
 	}
-	outputs, r, err := agent.Read(e.ctx, cfg, rest[0], *wait, agent.Openers{})
+	values, err := agent.Read(e.ctx, cfg, rest[0], *wait, agent.Openers{})
 	switch {
 	case errors.Is(err, agent.ErrNoSensor):
 		return usagef("no sensor %q; %s", rest[0], sensorNames(cfg))
@@ -39,7 +39,7 @@ func (e *env) cmdRead(args []string) error {
 	case err != nil:
 		return err
 	}
-	return e.printReading(rest[0], outputs, r)
+	return e.printReading(rest[0], values)
 }
 
 // sensorNames lists what can be read.
@@ -54,37 +54,40 @@ func sensorNames(cfg *config.Config) string {
 	return "there are: " + strings.Join(names, ", ")
 }
 
-func (e *env) printReading(name string, outputs []drivers.Output, r *drivers.Reading) error {
+// printReading prints a line for each output: its value as the configuration's
+// steps leave it and, where there are any, the raw one.
+func (e *env) printReading(name string, values []agent.ReadValue) error {
 	type value struct {
 		Name   string   `json:"n"`
 		Unit   string   `json:"u,omitempty"`
 		Value  *float64 `json:"v"`
+		Raw    *float64 `json:"raw,omitempty"`
 		Status string   `json:"status"`
-
-		resolution float64
 	}
-	values := []value{}
-	for i, o := range outputs {
-		v := value{Name: name + "/" + o.Name, Unit: o.Unit, Status: "ok", resolution: o.Resolution}
-		switch {
-		case r.Has(i):
-			v.Value = &r.Values[i]
-		case r.IsBad(i):
-			v.Status = "bad"
-		default:
-			continue
+	list := []value{}
+	for i := range values {
+		v := &values[i]
+		x := value{Name: name + "/" + v.Output, Unit: v.Unit, Status: v.Status}
+		text := fmt.Sprintf("%-32s %s", x.Name, v.Status)
+		if v.Status == agent.ReadOK {
+			x.Value = &v.Value
+			text = strings.TrimRight(fmt.Sprintf("%-32s %s %s", x.Name, number(v.Value, v.Resolution), v.Unit), " ")
 		}
-		values = append(values, v)
+		if v.Stepped {
+			x.Raw = &v.Raw
+			text += "  (raw " + number(v.Raw, 0)
+			if v.RawUnit != v.Unit {
+				text += " " + v.RawUnit
+			}
+			text += ")"
+		}
+		list = append(list, x)
+		if !e.json {
+			fmt.Fprintln(e.stdout, text)
+		}
 	}
 	if e.json {
-		return json.NewEncoder(e.stdout).Encode(values)
-	}
-	for _, v := range values {
-		if v.Value == nil {
-			fmt.Fprintf(e.stdout, "%-32s %s\n", v.Name, v.Status)
-			continue
-		}
-		fmt.Fprintf(e.stdout, "%-32s %s %s\n", v.Name, number(*v.Value, v.resolution), v.Unit)
+		return json.NewEncoder(e.stdout).Encode(list)
 	}
 	return nil
 }
