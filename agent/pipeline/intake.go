@@ -61,6 +61,14 @@ func (in *intake) feed(high bool) *feed {
 	return &in.normal
 }
 
+// hush takes back a wake-up that nobody has taken.
+func (f *feed) hush() {
+	select {
+	case <-f.ring.Ready():
+	default:
+	}
+}
+
 // push hands in one reading's samples as one batch. Safe for concurrent use.
 // What comes from a driver that hung beyond the deadline of Stop is dropped:
 // it was never acquired.

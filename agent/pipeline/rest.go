@@ -90,13 +90,23 @@ func (d *dispatcher) wakeAt(w wish) {
 	}
 }
 
+// calm keeps the rings from waking the dispatcher while it is awake, and takes
+// back what one of them raised as the other did: both will be looked into, and
+// a stale wake-up would only cut the next rest short.
+func (d *dispatcher) calm() {
+	d.wakeAt(nothing)
+	d.in.normal.hush()
+	if d.in.high != nil {
+		d.in.high.hush()
+	}
+}
+
 // wait sleeps until a ring holds what w wishes, until the instant at (never:
 // for ever), until Wake or a freed frame that was waited for, or until Stop,
 // whose context it returns. raised is false when only time has passed.
 func (d *dispatcher) wait(w wish, at int64, drain <-chan context.Context) (raised bool, stop context.Context) {
 	d.wakeAt(w)
-	// While the dispatcher is awake a wake-up would only be stale.
-	defer d.wakeAt(nothing)
+	defer d.calm()
 	var timer <-chan time.Time
 	if at != never {
 		d.alarm.timer.Reset(time.Duration(at - d.in.now()))

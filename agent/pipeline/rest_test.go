@@ -41,7 +41,7 @@ func TestRushEndsARest(t *testing.T) {
 			r.opts.Capacity = 2000
 			r.out.reshape(4000, time.Minute)
 			r.start()
-			wait(2 * time.Second)
+			wait(2500 * time.Millisecond) // no tick runs
 			f := r.in.feed(high)
 			r.pushTo(f, f.channel(), 0, 1) // begins a tick
 			wait(0)
