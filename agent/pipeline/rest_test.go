@@ -41,9 +41,9 @@ func TestRushEndsARest(t *testing.T) {
 			r.opts.Capacity = 2000
 			r.out.reshape(4000, time.Minute)
 			r.start()
-			wait(2500 * time.Millisecond) // no tick runs
+			wait(2 * time.Second)
 			f := r.in.feed(high)
-			r.pushTo(f, f.channel(), 0, 1) // begins a tick
+			r.pushTo(f, f.channel(), 0, f.rush) // begins a tick
 			wait(0)
 			r.pushTo(f, f.channel(), 0, f.rush-1)
 			wait(0)
