@@ -28,6 +28,8 @@ type dispatcher struct {
 	route    []*builder        // by channel
 	from     *feed             // where the samples in the stage, and the loss, come from
 	loss     buffer.Loss[drivers.Sample]
+	more     bool // the ring drained last may hold more
+	drained  int  // samples since old frames were looked for
 
 	limit int   // Shape's answer, bounded
 	age   int64 // Shape's answer, ns
@@ -86,10 +88,10 @@ func (d *dispatcher) run(drain <-chan context.Context) {
 // is free. With all set it ends the processing and seals whatever there is.
 func (d *dispatcher) pump(all bool) {
 	d.starved = false
-	looked := false // into the rings: an old frame takes along what waits there
+	have := false // all that an old frame can take along
 	for {
 		d.shape()
-		if !d.sealRipe(looked && d.empty() && d.loss.N == 0) {
+		if !d.sealRipe(have && d.empty() && d.loss.N == 0) {
 			return
 		}
 		switch {
@@ -101,8 +103,10 @@ func (d *dispatcher) pump(all bool) {
 			}
 		case len(d.raw) > 0:
 			d.process()
-		case d.fetch(all), !looked:
-			looked = true
+		case d.fetch(all):
+			have = d.enough()
+		case !have:
+			have = true
 		case all:
 			d.sealRest()
 			return
@@ -152,6 +156,18 @@ func (d *dispatcher) drainFrom(f *feed) bool {
 		return false
 	}
 	d.raw, d.loss, d.from = d.scratch[:n], loss, f
+	d.more = n == room
+	d.drained += n
+	return true
+}
+
+// enough reports whether old frames need not wait for more: the ring had no
+// more, or enough was drained for a whole frame.
+func (d *dispatcher) enough() bool {
+	if d.more && d.drained < d.limit {
+		return false
+	}
+	d.drained = 0
 	return true
 }
 

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/telhub/telhub/uplink/frame"
 )
 
 // With a Processor a flow of whatever rate costs one wake-up a tick, and an
@@ -62,3 +64,31 @@ func TestRushEndsARest(t *testing.T) {
 
 // channel is one that a prioritized rig fills through f.
 func (f *feed) channel() uint16 { return uint16(f.class) }
+
+// After a shortage everything is old; it must not go out in small frames.
+func TestBacklogFillsItsFrames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, m := range []*mangler{nil, {}} {
+			r := newRig(t, 1)
+			if m != nil {
+				r.processed(m)
+			}
+			r.opts.Pool = frame.NewPool(frame.PoolSize{Small: 1, SmallBytes: 32 << 10})
+			r.out.reshape(1000, time.Second)
+			r.start()
+			r.out.hold()
+			for i := range 8 {
+				r.push(i*1000, 1000)
+				wait(2 * time.Second)
+			}
+			r.out.release()
+			r.stopAll()
+			if missing := r.counting(); missing != 0 {
+				t.Errorf("%d missing", missing)
+			}
+			if got := sizesOf(r.out.records()); len(got) != 8 {
+				t.Errorf("frames %v, want 8 of 1000", got)
+			}
+		}
+	})
+}
