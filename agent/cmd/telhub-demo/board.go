@@ -83,6 +83,30 @@ path = %q
 // It is never changed.
 var units = map[string]string{"soil_moisture": "%", "light": "lx", "battery": "V"}
 
+// processing is what is done with some outputs. It is never changed.
+var processing = map[string]string{
+	"greenhouse": `[sensor.temperature]
+filter = "median 3"
+aggregate = { window = "10s", of = ["mean", "max"] }
+[sensor.dewpoint]
+value = "dewpoint(temperature, humidity)"
+unit = "Cel"
+filter = "round 1"
+[sensor.warmer]
+value = "{greenhouse/temperature} - {outside/temperature}"
+unit = "K"
+filter = "round 2"
+send = { change = 0.1, every = "1m" }
+`,
+	"supply": `[sensor.current]
+alarm = { high = 0.5, clear = 0.45, for = "2s" }
+[sensor.energy]
+value = "integral(power) / 3600"
+unit = "Wh"
+filter = "round 4"
+`,
+}
+
 func part(b *strings.Builder, p sim.Part) {
 	fmt.Fprintf(b, "\n[[sensor]]\nname = %q\nuse = %q\nevery = %q\n", p.Name, p.Use, p.Every)
 	if p.Bus != "" {
@@ -93,6 +117,7 @@ func part(b *strings.Builder, p sim.Part) {
 	if p.ShuntOhm != 0 {
 		fmt.Fprintf(b, "shunt = %v\n", p.ShuntOhm)
 	}
+	b.WriteString(processing[p.Name])
 	if len(p.Fields) == 0 {
 		return
 	}
