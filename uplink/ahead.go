@@ -69,11 +69,14 @@ func (k *keeper) writeAhead() {
 }
 
 // spill frees the oldest frames beyond the bound that are on flash: they are
-// sent from there. A frame whose batch is under way, or was of unknown fate,
-// stays until Redis has told.
+// sent from there. Where sampling is short of frames, all are. A frame whose
+// batch is under way, or was of unknown fate, stays until Redis has told.
 func (k *keeper) spill(l *lane) {
-	n := 0
-	for l.inflight == 0 && len(l.q)-n > alarmMemory {
+	n, most := 0, alarmMemory
+	if free, _ := k.o.Pool.Available(); free < 2*lowWater {
+		most = 0
+	}
+	for l.inflight == 0 && len(l.q)-n > most {
 		f := l.q[n]
 		if k.ahead.durable.Less(f.ID) || !l.doubt.Less(f.ID) {
 			break
