@@ -96,6 +96,7 @@ func (a *Agent) logStart() {
 // logEnd tells where the run's samples went.
 func (a *Agent) logEnd() {
 	s := a.Summary()
-	a.log.For("agent").Info().Uint64("carried", s.Carried).Uint64("received", s.Received).Uint64("delivered", s.Delivered).
-		Uint64("stored", s.Stored).Uint64("declared_lost", s.DeclaredLost).Msg("ended")
+	a.log.For("agent").Info().Uint64("carried", s.Carried).Uint64("received", s.Received).Uint64("derived", s.Derived).
+		Uint64("delivered", s.Delivered).Uint64("stored", s.Stored).Uint64("declared_lost", s.DeclaredLost).
+		Uint64("withheld", s.Withheld).Msg("ended")
 }

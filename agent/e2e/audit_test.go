@@ -54,13 +54,14 @@ type audit struct {
 	samples int64                      // values and changes of status
 	cells   map[string]map[int64]int64 // feeder's channel → value → stamp
 	values  map[string][]redis.Sample  // other channels, in the order of the streams
+	texts   map[string][]redis.Sample  // statuses and alarms of other channels, by name with suffix
 	faults  []string                   // what contradicts the promises
 }
 
 // readStreams audits the streams of srv.
 func readStreams(t *testing.T, srv *redistest.Server) *audit {
 	t.Helper()
-	a := &audit{t: t, cells: map[string]map[int64]int64{}, values: map[string][]redis.Sample{}}
+	a := &audit{t: t, cells: map[string]map[int64]int64{}, values: map[string][]redis.Sample{}, texts: map[string][]redis.Sample{}}
 	r := redis.NewReader(redis.Options{
 		Server: redis.Address{Network: "tcp", Addrs: []string{srv.Addr()}}, Device: device, Stream: "telhub", Shards: 1,
 	}, false)
@@ -134,6 +135,10 @@ func (a *audit) sample(lane frame.Lane, e *redis.Entry, s redis.Sample) {
 		a.fault("%s at %d is outside its frame %v/%v, %d to %d", s.Name, s.Millis, lane, e.ID, e.T0, e.T1)
 	}
 	if s.Text != "" {
+		if alarm := strings.HasSuffix(s.Name, "/alarm"); alarm != (lane == frame.Alarm) {
+			a.fault("%s = %s is in lane %v", s.Name, s.Text, lane)
+		}
+		a.texts[s.Name] = append(a.texts[s.Name], s)
 		return
 	}
 	_, field, _ := strings.Cut(s.Name, "/c")

@@ -65,9 +65,11 @@ type summary struct {
 	Message   string `json:"message"`
 	Carried   int64  `json:"carried"`
 	Received  int64  `json:"received"`
+	Derived   int64  `json:"derived"`
 	Delivered int64  `json:"delivered"`
 	Stored    int64  `json:"stored"`
 	Lost      int64  `json:"declared_lost"`
+	Withheld  int64  `json:"withheld"`
 }
 
 // summaries returns those of all runs so far and checks that each adds up.
@@ -78,7 +80,7 @@ func (n *node) summaries() (all []summary) {
 		if json.Unmarshal(sc.Bytes(), &s) != nil || s.Message != "ended" {
 			continue
 		}
-		if s.Carried+s.Received != s.Delivered+s.Stored+s.Lost {
+		if s.Carried+s.Received+s.Derived != s.Delivered+s.Stored+s.Lost+s.Withheld {
 			n.t.Errorf("summary does not add up: %s", sc.Text())
 		}
 		all = append(all, s)

@@ -134,7 +134,7 @@ func (n *node) wantAccounted(a *audit) {
 	all := n.summaries()
 	var received, lost int64
 	for _, s := range all {
-		received += s.Received
+		received += s.Received + s.Derived - s.Withheld
 		lost += s.Lost
 	}
 	if len(all) == 0 {
