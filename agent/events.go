@@ -54,9 +54,9 @@ func (a *Agent) pipelineEvent(e pipeline.Event) {
 	case pipeline.BusUp:
 		a.log.For("bus").Info().Str("bus", e.Name).Msg("works again")
 	case pipeline.Stretched:
-		a.log.For("pipeline").Warn().Uint64("factor", e.N).Msg("the queue fills: periods are stretched")
+		a.log.For("pipeline").Warn().Uint64("factor", e.N).Stringer("class", e.Class).Msg("the queue fills: periods are stretched")
 	case pipeline.Overrun:
-		a.log.For("pipeline").Error().Uint64("samples", e.N).Msg("samples were overwritten in the queue; the gap is declared")
+		a.log.For("pipeline").Error().Uint64("samples", e.N).Stringer("class", e.Class).Msg("samples were overwritten in the queue; the gap is declared")
 	case pipeline.Unencodable:
 		a.log.For("pipeline").Error().Uint64("samples", e.N).Err(e.Err).Msg("samples could not be encoded; the gap is declared")
 	}

@@ -44,8 +44,8 @@ func (a *Agent) registerQueue(r *metrics.Registry) {
 	stat := func(f func(pipeline.Stats) float64) func() float64 {
 		return func() float64 { return f(a.pipeline.Stats()) }
 	}
-	r.GaugeFunc(prefix+"queue_size", "Samples in the ring.", stat(func(s pipeline.Stats) float64 { return float64(s.RingLen) }))
-	r.GaugeFunc(prefix+"queue_capacity", "Samples that the ring can hold.", stat(func(s pipeline.Stats) float64 { return float64(s.RingCap) }))
+	r.GaugeFunc(prefix+"queue_size", "Samples in the rings.", stat(func(s pipeline.Stats) float64 { return float64(s.RingLen + s.High.RingLen) }))
+	r.GaugeFunc(prefix+"queue_capacity", "Samples that the rings can hold.", stat(func(s pipeline.Stats) float64 { return float64(s.RingCap + s.High.RingCap) }))
 	r.GaugeFunc(prefix+"workers", "Workers that turn samples into frames.", stat(func(s pipeline.Stats) float64 { return float64(s.Workers) }))
 	r.GaugeFunc(prefix+"workers_busy", "Workers that do so now.", stat(func(s pipeline.Stats) float64 { return float64(s.Busy) }))
 	r.CounterFunc(prefix+"samples_derived_total", "Samples made by processing: derived channels, aggregates, changes of status, alarms.",

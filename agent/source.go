@@ -24,7 +24,7 @@ func (a *Agent) Status() httpapi.Status {
 		Device: a.cfg.Device, Version: a.opts.Version, Board: a.board.Name, Boot: a.boot.String(),
 		Epoch: up.Epoch, Uptime: time.Since(a.started).Seconds(),
 		Uplink: a.uplinkStatus(&up), Spool: a.spool(),
-		Queue:   httpapi.Queue{Size: q.RingLen, Capacity: q.RingCap, HighWater: q.RingHigh, Overruns: q.RingLost},
+		Queue:   queue(&q),
 		Workers: httpapi.Workers{Count: q.Workers, Busy: q.Busy},
 		Clock: httpapi.Clock{
 			Quality: clk.Quality.String(), Source: clk.Source, Offset: clk.Offset,
@@ -45,6 +45,14 @@ func (a *Agent) Status() httpapi.Status {
 		s.State = httpapi.StateDegraded
 	}
 	return s
+}
+
+// queue describes the rings as one.
+func queue(q *pipeline.Stats) httpapi.Queue {
+	return httpapi.Queue{
+		Size: q.RingLen + q.High.RingLen, Capacity: q.RingCap + q.High.RingCap,
+		HighWater: q.RingHigh + q.High.RingHigh, Overruns: q.RingLost + q.High.RingLost,
+	}
 }
 
 func (a *Agent) uplinkStatus(up *uplink.Status) httpapi.Uplink {

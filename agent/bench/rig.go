@@ -54,6 +54,11 @@ func (p *plan) channels(name string, group int, outputs []drivers.Output) (place
 // newRig builds a rig that sends compact frames of so many samples to sink;
 // without a sink it has no uplink.
 func newRig(p *plan, device string, samples int, flush time.Duration, sink uplink.Sink, acked func(int)) (*rig, error) {
+	return newRigWith(p, device, samples, flush, sink, acked, func(*pipeline.Options) {})
+}
+
+// newRigWith is newRig with a pipeline that is changed first.
+func newRigWith(p *plan, device string, samples int, flush time.Duration, sink uplink.Sink, acked func(int), change func(*pipeline.Options)) (*rig, error) {
 	r := &rig{pool: frame.NewPool(frame.PoolSize{
 		Small: poolFrames, SmallBytes: frame.MaxPayload(&p.schema, samples),
 	})}
@@ -68,11 +73,13 @@ func newRig(p *plan, device string, samples int, flush time.Duration, sink uplin
 		})
 		outlet = r.uplink
 	}
-	var err error
-	r.pipeline, err = pipeline.New(pipeline.Options{
+	o := pipeline.Options{
 		Buses: p.buses, Streams: p.streams, Schema: &p.schema, Pool: r.pool, Outlet: outlet,
 		Capacity: ringCapacity, Workers: workers, MaxSamples: samples,
-	})
+	}
+	change(&o)
+	var err error
+	r.pipeline, err = pipeline.New(o)
 	return r, err
 }
 

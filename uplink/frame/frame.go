@@ -120,6 +120,19 @@ const (
 	Urgent       // alarms: travels in lane Alarm
 )
 
+// String gives the word of sensor key "priority", and "urgent".
+func (c Class) String() string {
+	switch c {
+	case Normal:
+		return "normal"
+	case High:
+		return "high"
+	case Urgent:
+		return "urgent"
+	}
+	return "unknown"
+}
+
 // Frame is a sealed run of samples of one lane, or a gap record. Frames come
 // from a Pool and belong to whoever holds them until Free.
 type Frame struct {

@@ -1,0 +1,6 @@
+//go:build !race
+
+package bench
+
+// raceEnabled: the race detector allocates by itself.
+const raceEnabled = false
