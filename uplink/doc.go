@@ -16,7 +16,11 @@
 // old: Submit → keeper numbers it in lane backfill → Store.Put → commit; later
 // the sender reads it back with Store.Next and appends it.
 //
-// What goes to the store, and what waits for it, stands in spool.go.
+// What goes to the store, and what waits for it, stands in spool.go. Alarms
+// have a lane that goes before all others and are on flash before they are
+// sent (ahead.go). Where some frames are of class High, a narrow link diverts
+// the others first (admit.go). A frame gets its date when it goes, by what is
+// known of its boot then (render.go).
 //
 // Lane queues (lane.go) and the circuit breaker (breaker.go) are pure state
 // machines that take the time as an argument.
