@@ -386,3 +386,29 @@ func TestLockIsNoLink(t *testing.T) {
 		t.Error("a file was made behind the link")
 	}
 }
+
+// A segment between two others is given up while the first is in flight; the
+// two must not become one, whose range would cover the note.
+func TestThinningJoinsOnlyNeighbours(t *testing.T) {
+	o := smallStore(t.TempDir())
+	s, _ := mustOpen(t, o)
+	l := lanePut{lane: frame.Backfill}
+	put := l.fillMixed(t, s, 160, 3000, 20, 10)
+	s.mu.Lock()
+	a, b, c := s.segs[0], s.segs[1], s.segs[2]
+	if err := s.thinLocked(a); err != nil {
+		t.Fatal(err)
+	}
+	s.giveUpLocked(b)
+	if err := s.thinLocked(c); err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Unlock()
+	wantBalance(t, s, frame.Backfill, put)
+	s.mu.Lock()
+	for range 2 { // both thinned ones
+		s.giveUpLocked(s.segs[0])
+	}
+	s.mu.Unlock()
+	wantBalance(t, s, frame.Backfill, put)
+}

@@ -133,13 +133,25 @@ func (s *Store) thinLocked(g *segment) error {
 
 func (s *Store) thinnerLocked(g *segment) *thinner {
 	sources := []*segment{g}
-	if b := s.beforeLocked(g); b != nil && !b.unread && b.size < s.smallThin() {
+	if b := s.beforeLocked(g); b != nil && !b.unread && b.size < s.smallThin() && b.joins(g) {
 		sources = []*segment{b, g}
 	}
 	made := &segment{segFile: segFile{first: sources[0].first, no: g.no, thin: true}, sealed: true}
 	made.path = s.segPath(made.segFile) + tmpSuffix
 	return &thinner{sources: sources, made: made, aliases: s.st.Aliases,
 		released: s.st.Released, handed: s.handed, fault: s.o.fault, noSync: s.o.noSync}
+}
+
+// joins reports whether g goes on where b ends. What was between them may have
+// been given up by a note, while b was in flight.
+func (b *segment) joins(g *segment) bool {
+	for lane := range g.spans {
+		x, y := &b.spans[lane], &g.spans[lane]
+		if x.Frames > 0 && y.Frames > 0 && x.last != y.prev {
+			return false
+		}
+	}
+	return true
 }
 
 // reachedLocked reports whether, since t began, a frame of g was handed out or
