@@ -2,6 +2,7 @@ package uplink_test
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,7 +60,9 @@ func TestAnAlarmIsToldOnceWhereverThePowerIsCut(t *testing.T) {
 				if step.commit != nil {
 					slow.commit = step.commit
 				}
+				l.server.mu.Lock()
 				l.server.before, l.server.after = step.before, step.after
+				l.server.mu.Unlock()
 				first, stop, done := l.store, l.stop, l.done
 				if name != "before Put" {
 					l.submit(2, frame.Urgent)
@@ -107,10 +110,7 @@ func TestAnAlarmOvertakesAllButTheBatchUnderWay(t *testing.T) {
 					l.wait("the store", func(s uplink.Status) bool { return s.Stored == 1000 })
 				}
 				gate := make(chan struct{})
-				l.server.before = func(*uplink.Batch) error { <-gate; return nil }
-				l.server.mu.Lock()
-				l.server.opening = nil
-				l.server.mu.Unlock()
+				l.server.come(func(*uplink.Batch) error { <-gate; return nil })
 				l.wait("connection", func(s uplink.Status) bool { return s.Connected })
 				for ; lane == frame.Live && next <= 100; next++ {
 					l.submit(next, frame.Normal)
@@ -147,14 +147,7 @@ func TestAlarmsOfAnOutageArriveInOrder(t *testing.T) {
 		l.start()
 		l.submit(1, frame.Urgent)
 		l.quiet()
-		up := false
-		l.server.opening = func() error {
-			if up {
-				return nil
-			}
-			return errGone
-		}
-		l.server.before = func(*uplink.Batch) error { return errGone }
+		l.server.leave()
 		const last = 300
 		for n := uint64(2); n <= last; n++ {
 			l.submit(n, frame.Urgent)
@@ -162,9 +155,7 @@ func TestAlarmsOfAnOutageArriveInOrder(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		l.wait("memory to give them back", func(s uplink.Status) bool { return s.Lanes[frame.Alarm].Queued <= 64+uplink.MaxBatch })
-		l.server.mu.Lock()
-		l.server.before, up = nil, true
-		l.server.mu.Unlock()
+		l.server.come(nil)
 		l.quiet()
 		if s := l.up.Status(); s.Counters.Delivered[frame.Alarm] != last || s.Counters.LostTotal() != 0 {
 			t.Errorf("delivered %d alarms, lost %d, want %d, 0", s.Counters.Delivered[frame.Alarm], s.Counters.LostTotal(), last)
@@ -273,9 +264,7 @@ func TestWithoutAStoreTheOldestAlarmsAreGivenUpAndDeclared(t *testing.T) {
 			l.submit(n+1, frame.Urgent)
 		}
 		l.wait("the bound", func(s uplink.Status) bool { return s.Lanes[frame.Alarm].Queued == 64 })
-		l.server.mu.Lock()
-		l.server.opening = nil
-		l.server.mu.Unlock()
+		l.server.come(nil)
 		l.quiet()
 		l.shutdown()
 		list := l.server.arrivals(frame.Alarm)
@@ -298,9 +287,7 @@ func TestAlarmsAreRenumberedWithTheirRun(t *testing.T) {
 			l.submit(n+1, frame.Urgent)
 		}
 		l.wait("memory to give them back", func(s uplink.Status) bool { return s.Lanes[frame.Alarm].Queued == 64 })
-		l.server.mu.Lock()
-		l.server.opening = nil
-		l.server.mu.Unlock()
+		l.server.come(nil)
 		l.quiet()
 		l.submit(201, frame.Urgent)
 		l.quiet()
@@ -314,9 +301,9 @@ func TestAlarmsAreRenumberedWithTheirRun(t *testing.T) {
 
 func TestTheStoreKeepsAlarmsThatTheAgentHasNotNoted(t *testing.T) {
 	inLab(t, func(l *lab) {
-		var kept frame.ID
+		var kept atomic.Uint64 // number of epoch 1
 		l.tweak = func(o *uplink.Options, so *store.Options) {
-			o.AlarmsKept = func() frame.ID { return kept }
+			o.AlarmsKept = func() frame.ID { return frame.ID{Epoch: min(kept.Load(), 1), Seq: kept.Load()} }
 			so.MaxBytes, so.SegmentBytes = 1<<20, 64<<10
 		}
 		l.start()
@@ -325,8 +312,8 @@ func TestTheStoreKeepsAlarmsThatTheAgentHasNotNoted(t *testing.T) {
 		if got := l.store.Released(frame.Alarm); got != (frame.ID{}) {
 			t.Fatalf("the store may forget up to %v before the agent has noted it", got)
 		}
-		kept = frame.ID{Epoch: 1, Seq: 1}
-		l.wait("release", func(uplink.Status) bool { return l.store.Released(frame.Alarm) == kept })
+		kept.Store(1)
+		l.wait("release", func(uplink.Status) bool { return l.store.Released(frame.Alarm).Seq == 1 })
 		l.shutdown()
 	})
 }

@@ -15,10 +15,10 @@ const highs = 1 << 32
 
 // narrow makes the link take so long for each frame.
 func (l *lab) narrow(each time.Duration) {
-	l.server.before = func(b *uplink.Batch) error {
+	l.server.come(func(b *uplink.Batch) error {
 		time.Sleep(time.Duration(len(b.Items)) * each)
 		return nil
-	}
+	})
 }
 
 // feed submits ten frames of class Normal and one of class High a second.
@@ -40,7 +40,7 @@ func TestOnANarrowLinkHighFramesStayLive(t *testing.T) {
 		l.start()
 		l.narrow(200 * time.Millisecond) // takes 5 of 11 frames a second
 		normal, high := l.feed(300)
-		l.server.before = nil
+		l.server.come(nil)
 		l.quiet()
 		l.shutdown()
 		seen, latest := map[uint64]int{}, time.Duration(0)
@@ -103,11 +103,9 @@ func TestWithoutAStoreNormalFramesAreGivenUpFirst(t *testing.T) {
 		l.start()
 		l.submit(highs, frame.High)
 		l.quiet()
-		l.server.opening, l.server.before = func() error { return errGone }, func(*uplink.Batch) error { return errGone }
+		l.server.leave()
 		normal, high := l.feed(100) // four times what memory holds
-		l.server.mu.Lock()
-		l.server.opening, l.server.before = nil, nil
-		l.server.mu.Unlock()
+		l.server.come(nil)
 		l.quiet()
 		l.shutdown()
 		var normals, high2 uint64
@@ -143,16 +141,13 @@ func TestWhatIsGivenUpDuringItsDeclarationIsDeclaredToo(t *testing.T) {
 		}
 		more(400)
 		gate, asked := make(chan struct{}), make(chan struct{}, 100)
-		l.server.before = func(b *uplink.Batch) error {
+		l.server.come(func(b *uplink.Batch) error {
 			if b.Items[0].Encoding == "gap" {
 				asked <- struct{}{}
 				<-gate
 			}
 			return nil
-		}
-		l.server.mu.Lock()
-		l.server.opening = nil
-		l.server.mu.Unlock()
+		})
 		<-asked
 		more(100)
 		l.wait("the pool", func(s uplink.Status) bool { return s.Counters.Received == n })
@@ -241,9 +236,7 @@ func TestAlarmsThatTheStoreLostAreDeclared(t *testing.T) {
 		}
 		l.wait("memory to give them back", func(s uplink.Status) bool { return s.Lanes[frame.Alarm].Queued == 64 })
 		bad.on = true
-		l.server.mu.Lock()
-		l.server.opening = nil
-		l.server.mu.Unlock()
+		l.server.come(nil)
 		l.wait("delivery", func(s uplink.Status) bool { return s.Connected && s.Memory == 0 })
 		l.shutdown()
 		list := l.server.arrivals(frame.Alarm)

@@ -69,15 +69,13 @@ func TestSamplesAreDatedWhenTheyGo(t *testing.T) {
 		l.start()
 		l.submit(1, frame.Normal)
 		l.quiet()
-		l.server.opening, l.server.before = func() error { return errGone }, func(*uplink.Batch) error { return errGone }
+		l.server.leave()
 		for n := uint64(2); n <= 100; n++ {
 			l.submit(n, frame.Normal)
 			time.Sleep(time.Second)
 		}
 		l.dates.set(frame.Dating{Offset: 1e12, Quality: frame.NTP})
-		l.server.mu.Lock()
-		l.server.opening, l.server.before = nil, nil
-		l.server.mu.Unlock()
+		l.server.come(nil)
 		l.quiet()
 		l.shutdown()
 		for _, a := range l.server.got {
@@ -180,9 +178,9 @@ func TestAClockSetBackReordersNothing(t *testing.T) {
 			case 200:
 				l.dates.set(frame.Dating{Offset: 1e12 - 3600e3, Quality: frame.NTP})
 			case 300:
-				l.server.before = func(*uplink.Batch) error { return errGone }
+				l.server.leave()
 			case 400:
-				l.server.before = nil
+				l.server.come(nil)
 				l.dates.set(frame.Dating{Offset: 1e12, Quality: frame.NTP})
 			}
 			l.submit(n+1, frame.Normal)
@@ -226,9 +224,7 @@ func TestAPowerCutBeforeThisBootsDateKeepsItsBeginning(t *testing.T) {
 				if late {
 					l.dates.set(frame.Dating{Offset: 1e12, Quality: frame.NTP})
 				}
-				l.server.mu.Lock()
-				l.server.opening = nil
-				l.server.mu.Unlock()
+				l.server.come(nil)
 				l.quiet()
 				l.wait("the record", func(s uplink.Status) bool { return s.Counters.Declared == 1 })
 				l.shutdown()

@@ -57,16 +57,19 @@ func (s *server) Open(_ context.Context, fence uint64, marks *[frame.Lanes]uplin
 }
 
 func (s *server) Append(_ context.Context, b *uplink.Batch) error {
-	if s.before != nil {
-		if err := s.before(b); err != nil {
+	s.mu.Lock()
+	before, after := s.before, s.after
+	s.mu.Unlock()
+	if before != nil {
+		if err := before(b); err != nil {
 			return err
 		}
 	}
 	if err := s.write(b); err != nil {
 		return err
 	}
-	if s.after != nil {
-		return s.after(b)
+	if after != nil {
+		return after(b)
 	}
 	return nil
 }
@@ -98,6 +101,20 @@ func (s *server) write(b *uplink.Batch) error {
 }
 
 func (s *server) Sync(context.Context, *[frame.Lanes]frame.ID) error { return nil }
+
+// leave lets nobody reach the server.
+func (s *server) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opening, s.before = func() error { return errGone }, func(*uplink.Batch) error { return errGone }
+}
+
+// come ends what leave began; each batch then waits for before, which may be nil.
+func (s *server) come(before func(*uplink.Batch) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opening, s.before = nil, before
+}
 
 // arrivals returns the entries of a lane so far.
 func (s *server) arrivals(lane frame.Lane) (list []arrival) {
@@ -245,9 +262,10 @@ func (l *lab) cut() {
 		l.t.Fatal(err)
 	}
 	dead := l.server
+	dead.leave()
+	dead.mu.Lock()
 	l.server = &server{marks: dead.marks, got: dead.got}
-	dead.opening = func() error { return errGone }
-	dead.before, dead.after = func(*uplink.Batch) error { return errGone }, nil
+	dead.mu.Unlock()
 	l.dir = copied
 	l.boot[0]++
 	l.dates = &almanac{boot: l.boot, boots: map[frame.BootID]frame.Dating{l.boot: {Offset: 1e12, Quality: frame.NTP}}}
