@@ -58,6 +58,8 @@ func (a *Agent) restore() {
 	for name, c := range a.checkpoint.Counters() {
 		at, ok := a.plan.process.names[name]
 		if !ok {
+			a.log.For("agent").Warn().Str("channel", name).Str("was", c.Expression).Floats64("state", c.State).
+				Msg("the configuration has no such counter any more; it is forgotten")
 			continue
 		}
 		if !a.counts(at, c.Expression) || !a.plan.engine.RestoreCounter(at, c.State) {
