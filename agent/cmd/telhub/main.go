@@ -46,6 +46,7 @@ func commands() []command {
 		{"check", "", "check the configuration; print what it can cost", (*env).cmdCheck},
 		{"read", "NAME", "take one reading of a sensor now", (*env).cmdRead},
 		{"tail", "", "show what arrives in Redis", (*env).cmdTail},
+		{"audit", "[FILE]", "prove that the streams, or an export, lack nothing undeclared", (*env).cmdAudit},
 		{"init", "[FILE]", "write a commented configuration", (*env).cmdInit},
 		{"spool", "status|verify|repair|export", "look after the spool", (*env).cmdSpool},
 		{"bench", "", "measure the way to Redis beside redis-benchmark", (*env).cmdBench},
