@@ -18,6 +18,13 @@ scripts/rig/initramfs.sh "$cache"
 
 # short, because unix sockets lie in it
 run=$(mktemp -d /tmp/rig.XXXXXX)
-trap 'scripts/rig/rig-down.sh "$run"; rm -rf "$run"' EXIT
+down() {
+	local board
+	for board in "$run"/*/; do
+		[ ! -d "$board" ] || scripts/rig/rig-down.sh "$board"
+	done
+	rm -rf "$run"
+}
+trap down EXIT
 RIG_CACHE=$cache RIG_RUN=$run RIG_AGENT=$agent \
-	"${GO:-go}" test -tags hil -count=1 -timeout 15m "$@" ./scripts/rig
+	"${GO:-go}" test -tags hil -count=1 -timeout 30m "$@" ./scripts/rig

@@ -3,6 +3,7 @@
 package rig
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,14 +22,20 @@ type board struct {
 	redisPort           int
 }
 
-// newBoard lays out what the board boots: the agent and its configuration.
-// The board is off.
-func newBoard(t *testing.T, redisPort int) *board {
+// newBoard lays out what a board boots: the agent, its configuration and what
+// starts it. The board, which has an SD card of its own, is off.
+func newBoard(t *testing.T, name string, redisPort int, configuration, start string) *board {
 	t.Helper()
-	b := &board{cache: environ(t, "RIG_CACHE"), dir: environ(t, "RIG_RUN"), overlay: t.TempDir(), redisPort: redisPort}
+	b := &board{
+		cache: environ(t, "RIG_CACHE"), dir: filepath.Join(environ(t, "RIG_RUN"), name),
+		overlay: t.TempDir(), redisPort: redisPort,
+	}
+	if err := os.Mkdir(b.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	install(t, environ(t, "RIG_AGENT"), filepath.Join(b.overlay, "usr/bin/telhub"), 0o755)
-	install(t, "guest/telhub.toml", filepath.Join(b.overlay, "etc/telhub.toml"), 0o644)
-	install(t, "guest/rig-start", filepath.Join(b.overlay, "rig-start"), 0o755)
+	install(t, configuration, filepath.Join(b.overlay, "etc/telhub.toml"), 0o644)
+	install(t, start, filepath.Join(b.overlay, "rig-start"), 0o755)
 	t.Cleanup(func() { b.down(t) })
 	return b
 }
@@ -57,16 +64,33 @@ func install(t *testing.T, from, to string, mode os.FileMode) {
 }
 
 // up switches the board on and waits until it has booted; words are added to
-// the kernel's command line. It returns when power came.
-func (b *board) up(t *testing.T, words ...string) time.Time {
+// the kernel's command line. first, if not nil, is called as soon as the world
+// can act on the board, long before its kernel runs a program.
+func (b *board) up(t *testing.T, first func(), words ...string) {
 	t.Helper()
 	start := time.Now()
 	args := append([]string{b.cache, b.dir, b.overlay, strconv.Itoa(b.redisPort)}, words...)
-	if out, err := exec.Command("./rig-up.sh", args...).CombinedOutput(); err != nil {
-		t.Fatalf("rig-up.sh: %v\n%s", err, out)
+	cmd := exec.Command("./rig-up.sh", args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	control := filepath.Join(b.dir, "qmp.sock")
+	if err := errors.Join(os.RemoveAll(control), cmd.Start()); err != nil {
+		t.Fatalf("rig-up.sh: %v", err)
+	}
+	if first != nil {
+		await(t, 20*time.Second, "QEMU's control socket", func() bool {
+			c, err := net.Dial("unix", control)
+			if err == nil {
+				c.Close()
+			}
+			return err == nil
+		})
+		first()
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("rig-up.sh: %v\n%s", err, out.Bytes())
 	}
 	t.Logf("booted in %.1f s", time.Since(start).Seconds())
-	return start
 }
 
 // cut takes the power away.

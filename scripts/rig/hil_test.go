@@ -38,11 +38,8 @@ const ashore = 33.5
 // TestBoard lives through a board's life; each step needs those before it.
 func TestBoard(t *testing.T) {
 	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "everysec")
-	w := &world{board: newBoard(t, server.Port())}
-	w.streams = &streams{reader: redis.NewReader(redis.Options{
-		Server: redis.Address{Network: "tcp", Addrs: []string{server.Addr()}}, Stream: "telhub", Device: "rig", Shards: 1,
-	}, false)}
-	t.Cleanup(func() { w.reader.Close() })
+	w := &world{board: newBoard(t, "board", server.Port(), "guest/telhub.toml", "guest/rig-start")}
+	w.streams = follow(t, server)
 	t.Cleanup(w.unplug)
 
 	steps := []struct {
@@ -71,6 +68,16 @@ func TestBoard(t *testing.T) {
 	}
 }
 
+// follow reads the streams of a server from their start.
+func follow(t *testing.T, server *redistest.Server) *streams {
+	t.Helper()
+	s := &streams{reader: redis.NewReader(redis.Options{
+		Server: redis.Address{Network: "tcp", Addrs: []string{server.Addr()}}, Stream: "telhub", Device: "rig", Shards: 1,
+	}, false)}
+	t.Cleanup(func() { s.reader.Close() })
+	return s
+}
+
 // showLog prints what the agent said in this boot.
 func (w *world) showLog(t *testing.T) {
 	t.Helper()
@@ -90,7 +97,7 @@ func (w *world) checkLog(t *testing.T) {
 // boot switches the board on and waits for its first live samples.
 func (w *world) boot(t *testing.T, words ...string) {
 	t.Helper()
-	w.up(t, words...)
+	w.up(t, nil, words...)
 	w.temperature(t, "th1", ashore*1000)
 	epoch := uint64(len(w.boots) + 1)
 	await(t, 90*time.Second, "a temperature in the new epoch", func() bool {

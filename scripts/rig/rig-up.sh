@@ -35,6 +35,9 @@ cp "$cache/root/usr/lib/linux-image-$rel/broadcom/bcm2837-rpi-3-b.dtb" "$run/boa
 # the good UART belongs to the Bluetooth chip: make it ttyAMA0 instead, as
 # dtoverlay=disable-bt does on the real board
 fdtput -r "$run/board.dtb" /soc/serial@7e201000/bluetooth
+# the ACT LED hangs on the firmware, which QEMU does not emulate: put it on
+# GPIO 47, where the Raspberry Pi 2B has it
+fdtput -t u "$run/board.dtb" /leds/led-act gpios "$(fdtget -t u "$run/board.dtb" /soc/gpio@7e200000 phandle)" 47 0
 
 sock() { echo "socket,id=$1,path=$run/$1.sock,server=on,wait=off"; }
 args=(-M raspi3b -display none -monitor none -no-reboot -nodefaults
