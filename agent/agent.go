@@ -177,6 +177,9 @@ func (a *Agent) newUplink() error {
 	if a.store != nil {
 		o.Store, o.Epoch, o.Carried = spool{a.store, a.checkpoint}, a.store.Epoch(), a.carried
 	}
+	if a.checkpoint != nil {
+		o.AlarmsKept = a.checkpoint.Saved
+	}
 	if a.report != nil && a.report.Unclean != nil {
 		cut := powerCut(a.report.Unclean, a.boot)
 		o.PowerCut = &cut

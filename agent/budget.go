@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"slices"
 	"time"
 
 	"github.com/telhub/telhub/agent/config"
@@ -16,10 +17,11 @@ const (
 	smallFrames  = 512       // frames in memory: live, and retained until Redis has them safe: 5.5 s of 10,000 samples/s and room to spare
 	pendingBytes = 512 << 10 // most that one commit takes
 
-	runtimeBytes = 3 << 20  // Go's own: stacks, tables, HTTP and TLS buffers, measured at rest
-	storeBytes   = 2 << 20  // bbolt while it commits or reads, measured
-	commitFlash  = 20 << 10 // what one bbolt commit costs on flash however small, measured
-	recordBytes  = 3        // a sample in a compact frame, with its part of the record, measured
+	runtimeBytes = 3 << 20   // Go's own: stacks, tables, HTTP and TLS buffers, measured at rest
+	storeBytes   = 2 << 20   // bbolt while it commits or reads, measured
+	thinBytes    = 256 << 10 // a full store while it thins a segment that holds precious frames, measured
+	commitFlash  = 20 << 10  // what one bbolt commit costs on flash however small, measured
+	recordBytes  = 3         // a sample in a compact frame, with its part of the record, measured
 )
 
 // century is the longest autonomy that is told; more would not fit a Duration.
@@ -63,6 +65,9 @@ func budget(cfg *config.Config, p *plan) Budget {
 		b.Sender += frame.MaxSenML(&p.schema, cfg.Device, largeFrame)
 	}
 	b.Memory = b.Pool.Bytes() + b.Pipeline + 2*b.Pending + b.Sender + runtimeBytes + storeBytes
+	if p.process.alarms || slices.Contains(p.process.classes, frame.High) {
+		b.Memory += thinBytes
+	}
 	b.rates(cfg, p)
 	if p.engine != nil && len(p.engine.AppendCounters(nil)) > 0 {
 		b.FlashOnline = saveFlash * (24 * time.Hour).Minutes()

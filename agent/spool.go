@@ -13,7 +13,7 @@ import (
 )
 
 // spool is the store as the uplink wants it. The checkpoint, which may be nil,
-// learns of alarms as they are committed, and holds their frames until it is saved.
+// learns of alarms as they are committed.
 type spool struct {
 	*store.Store
 	checkpoint *checkpoint.File
@@ -43,14 +43,6 @@ func (s spool) Commit() error {
 		s.checkpoint.End(err == nil)
 	}
 	return err
-}
-
-// Release implements uplink.Store.
-func (s spool) Release(lane frame.Lane, upTo frame.ID) {
-	if lane == frame.Alarm && s.checkpoint != nil {
-		upTo = s.checkpoint.Releasable(upTo)
-	}
-	s.Store.Release(lane, upTo)
 }
 
 // Reassign implements uplink.Store.

@@ -119,7 +119,7 @@ func (a *Agent) counting() bool {
 	return a.plan.engine != nil && len(a.plan.engine.AppendCounters(nil)) > 0
 }
 
-// save writes the checkpoint and gives alarm frames free that it holds.
+// save writes the checkpoint.
 func (a *Agent) save() {
 	counters := make(map[string]checkpoint.Counter)
 	if a.plan.engine != nil {
@@ -127,14 +127,13 @@ func (a *Agent) save() {
 			counters[a.plan.schema.Channels[c.Channel].Name] = checkpoint.Counter{Expression: c.Expression, State: c.State}
 		}
 	}
-	release, err := a.checkpoint.Save(counters, a.clock.Boots())
+	err := a.checkpoint.Save(counters, a.clock.Boots())
 	if text := errorText(err); text != a.saveText {
 		a.saveText = text
 		if err != nil {
 			a.log.For("store").Error().Err(err).Msg("alarms and counters are not saved")
 		}
 	}
-	a.store.Release(frame.Alarm, release)
 }
 
 func errorText(err error) string {

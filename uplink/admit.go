@@ -75,7 +75,7 @@ func (k *keeper) goesLive(c frame.Class) bool {
 
 // observe notes what decides where new frames go.
 func (k *keeper) observe() {
-	k.awaiting = k.o.RequireSync && k.o.Dates.Dating().Quality < frame.NTP
+	k.awaiting = k.awaiting && k.o.Dates.Dating().Quality < frame.NTP
 	if k.phase == connected && k.congested() {
 		k.narrow = k.nowMilli() + narrowFor.Milliseconds()
 	}

@@ -65,7 +65,7 @@ type keeper struct {
 
 func newKeeper(u *Uplink, b *Breaker) keeper {
 	o := &u.opts
-	k := keeper{u: u, o: o, breaker: b, epoch: o.Epoch, stored: int64(o.Carried)}
+	k := keeper{u: u, o: o, breaker: b, epoch: o.Epoch, stored: int64(o.Carried), awaiting: o.RequireSync}
 	for i := range k.lanes {
 		k.lanes[i] = lane{lane: frame.Lane(i), q: make([]*frame.Frame, 0, o.Frames)}
 		if o.Store != nil {

@@ -26,7 +26,8 @@ type Options struct {
 	LargeBytes   int           // what such a frame's payload can take
 	SenMLBytes   int           // what it can take as SenML
 
-	// RequireSync holds all sending back while the date is neither NTP nor GNSS.
+	// RequireSync holds all sending back until the date is NTP or GNSS for the
+	// first time. It may then run on as Holdover.
 	RequireSync bool
 
 	Breaker BreakerOptions

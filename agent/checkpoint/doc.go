@@ -5,11 +5,11 @@
 // # Alarms are told exactly once
 //
 // An alarm's frame is in the store, committed, before Redis gets it. A File
-// learns of it when it is committed (Put, Begin, End) and holds its frames
-// back from being forgotten (Releasable) until it has itself been saved. So
-// after a power cut the state of all alarms is what the file says plus what
-// the store's alarm frames behind it say (Replay): an alarm is raised there if
-// and only if its frame can still reach Redis, or has.
+// learns of it when it is committed (Put, Begin, End), and the store keeps the
+// frame until the File has itself been saved (Saved). So after a power cut the
+// state of all alarms is what the file says plus what the store's alarm frames
+// behind it say (Replay): an alarm is raised there if and only if its frame can
+// still reach Redis, or has.
 //
 // Counters and boots are saved now and then, and when the agent ends: a power
 // cut takes a counter back to its last save.

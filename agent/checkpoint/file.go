@@ -30,7 +30,6 @@ type File struct {
 	put     []event    // in the store's memory
 	commit  []event    // being committed
 	saved   frame.ID   // UpTo of the file
-	want    frame.ID   // what the uplink wants released
 }
 
 // Open reads the checkpoint at path. damage says that there was one that could
@@ -155,22 +154,12 @@ func (c *File) apply(e event) {
 	}
 }
 
-// Releasable returns up to where lane alarm may be released, when the uplink
-// wants it released up to id: not beyond what is saved.
-func (c *File) Releasable(id frame.ID) frame.ID {
+// Saved returns up to where lane alarm is on the record: what the store holds
+// behind it must stay there.
+func (c *File) Saved() frame.ID {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.want.Less(id) {
-		c.want = id
-	}
-	return c.releasableLocked()
-}
-
-func (c *File) releasableLocked() frame.ID {
-	if c.saved.Less(c.want) {
-		return c.saved
-	}
-	return c.want
+	return c.saved
 }
 
 // Reassign renames an epoch, as the store did.
@@ -184,7 +173,6 @@ func (c *File) Reassign(from, to uint64) {
 	}
 	move(&c.st.UpTo)
 	move(&c.saved)
-	move(&c.want)
 	for _, list := range [][]event{c.put, c.commit} {
 		for i := range list {
 			move(&list[i].id)
@@ -199,9 +187,8 @@ func (c *File) Changed() bool {
 	return c.changed
 }
 
-// Save writes the alarms as committed, the counters and the boots. It returns
-// up to where lane alarm may be released now.
-func (c *File) Save(counters map[string]Counter, boots []clock.Boot) (release frame.ID, err error) {
+// Save writes the alarms as committed, the counters and the boots.
+func (c *File) Save(counters map[string]Counter, boots []clock.Boot) error {
 	c.saving.Lock()
 	defer c.saving.Unlock()
 	c.mu.Lock()
@@ -210,16 +197,16 @@ func (c *File) Save(counters map[string]Counter, boots []clock.Boot) (release fr
 	c.changed = false
 	c.mu.Unlock()
 
-	err = st.write(c.path)
+	err := st.write(c.path)
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {
 		c.changed = true
-		return c.releasableLocked(), err
+		return err
 	}
 	if c.saved.Less(st.UpTo) {
 		c.saved = st.UpTo
 	}
-	return c.releasableLocked(), nil
+	return nil
 }
