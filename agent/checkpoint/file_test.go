@@ -31,8 +31,7 @@ type rig struct {
 	now       int64
 	put       []drivers.Sample  // in the store's memory
 	committed map[string]string // alarms raised by frames on flash
-	saved     frame.ID          // what the file on flash has at least
-	onFlash   frame.ID
+	onFlash   frame.ID          // the last of them
 }
 
 func openStore(t *testing.T, dir string, now func() int64) *store.Store {
@@ -121,12 +120,18 @@ func (r *rig) commit() {
 
 func (r *rig) save() {
 	r.t.Helper()
-	release, err := r.file.Save(nil, nil)
-	if err != nil {
+	if err := r.file.Save(nil, nil); err != nil {
 		r.t.Fatal(err)
 	}
-	r.saved = r.file.saved
-	r.store.Release(frame.Alarm, release)
+}
+
+// release lets the store forget what Redis is taken to have, as the uplink does.
+func (r *rig) release(delivered frame.ID) {
+	if kept := r.file.Saved(); kept.Less(delivered) {
+		delivered = kept
+	}
+	r.store.Release(frame.Alarm, delivered)
+	r.store.Sweep()
 }
 
 // cut takes the power away and looks at what a next start finds.
@@ -177,21 +182,21 @@ func TestAlarmsAreWhatIsCommitted(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(r.dir, Name+".tmp"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.file.Save(nil, nil); err == nil {
+		if err := r.file.Save(nil, nil); err == nil {
 			t.Error("Save into a directory gave no error")
 		}
 		if !r.file.Changed() {
 			t.Error("what was not saved is taken for saved")
 		}
 	})
-	step("released in vain", func() { r.store.Release(frame.Alarm, r.file.Releasable(r.last)); r.store.Sweep() })
+	step("released in vain", func() { r.release(r.onFlash) })
 	step("saved at last", func() {
 		if err := os.Remove(filepath.Join(r.dir, Name+".tmp")); err != nil {
 			t.Fatal(err)
 		}
 		r.save()
 	})
-	step("released", func() { r.store.Release(frame.Alarm, r.file.Releasable(r.last)); r.store.Sweep() })
+	step("released", func() { r.release(r.onFlash) })
 	if want := map[string]string{"box/h": "low", "greenhouse/temperature": "stale"}; !maps.Equal(r.committed, want) {
 		t.Errorf("the test has come to %v, want %v", r.committed, want)
 	}
@@ -221,12 +226,10 @@ func TestAlarmsAfterRandomCuts(t *testing.T) {
 		case k == 6:
 			r.save()
 		case k == 7:
-			id := r.file.Releasable(r.onFlash)
-			if r.saved.Less(id) {
-				t.Fatalf("%v is released, but %v is saved", id, r.saved)
+			if saved := r.file.Saved(); r.onFlash.Less(saved) {
+				t.Fatalf("%v is on the record, but only %v is on flash", saved, r.onFlash)
 			}
-			r.store.Release(frame.Alarm, id)
-			r.store.Sweep()
+			r.release(r.onFlash)
 		}
 		if dice.IntN(8) == 0 {
 			r.cut()
@@ -256,27 +259,28 @@ func TestOnlyAlarmsCount(t *testing.T) {
 	}
 }
 
-// The uplink wants more released than is saved, and gets it when it is.
-func TestReleasableWaitsForTheSave(t *testing.T) {
+// What is on the record is what the last save has written, not what is known.
+func TestSavedIsWhatIsOnTheRecord(t *testing.T) {
 	r := newRig(t)
 	r.take(r.event(0, drivers.AlarmHigh))
+	r.file.Begin()
+	r.commit()
+	r.file.End(true)
+	if got := r.file.Saved(); got != (frame.ID{}) || !r.file.Changed() {
+		t.Errorf("%v is on the record before anything is saved", got)
+	}
+	r.save()
 	first := r.last
 	r.take(r.event(0, drivers.AlarmClear))
 	r.file.Begin()
 	r.commit()
 	r.file.End(true)
-	if got := r.file.Releasable(first); got != (frame.ID{}) {
-		t.Errorf("%v may be released before anything is saved", got)
+	if got := r.file.Saved(); got != first {
+		t.Errorf("%v is on the record, want %v", got, first)
 	}
-	release, err := r.file.Save(nil, nil)
-	if err != nil || release != first {
-		t.Errorf("Save gave %v, %v; want %v, which the uplink had asked for", release, err, first)
-	}
-	if got := r.file.Releasable(frame.ID{Epoch: 99, Seq: 1}); got != r.last {
-		t.Errorf("%v may be released, want %v, which is saved", got, r.last)
-	}
-	if r.file.Changed() {
-		t.Error("what is saved counts as changed")
+	r.save()
+	if got := r.file.Saved(); got != r.last || r.file.Changed() {
+		t.Errorf("%v is on the record, want %v and nothing changed", got, r.last)
 	}
 }
 
@@ -300,8 +304,8 @@ func TestReassign(t *testing.T) {
 	r.commit()
 	r.file.End(true)
 	r.save()
-	if got, want := r.file.Releasable(frame.ID{Epoch: from + 41, Seq: 9}), (frame.ID{Epoch: from + 41, Seq: 2}); got != want {
-		t.Errorf("%v may be released, want %v", got, want)
+	if got, want := r.file.Saved(), (frame.ID{Epoch: from + 41, Seq: 2}); got != want {
+		t.Errorf("%v is on the record, want %v", got, want)
 	}
 	r.cut()
 }
@@ -312,7 +316,7 @@ func TestCountersAndBootsComeBack(t *testing.T) {
 	r := newRig(t)
 	counters := map[string]Counter{"box/energy": {Expression: "integral(power)", State: []float64{1e300, -5e-324}}}
 	boots := []clock.Boot{{ID: testBoot, Since: 4, Alive: 5, Points: []clock.Point{{At: 4, Offset: int64(time.Hour)}}}}
-	if _, err := r.file.Save(counters, boots); err != nil {
+	if err := r.file.Save(counters, boots); err != nil {
 		t.Fatal(err)
 	}
 	c := openFile(t, r.dir, r.store)

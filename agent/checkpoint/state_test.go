@@ -35,7 +35,7 @@ func TestDamagedFileIsSetAside(t *testing.T) {
 			if len(c.Alarms())+len(c.Counters())+len(c.Boots()) > 0 {
 				t.Error("a damaged file says something nevertheless")
 			}
-			if _, err := c.Save(nil, nil); err != nil {
+			if err := c.Save(nil, nil); err != nil {
 				t.Errorf("Save after damage: %v", err)
 			}
 			if _, damage, err := Open(path); damage != nil || err != nil {
@@ -68,7 +68,7 @@ func TestCutWhileWriting(t *testing.T) {
 		t.Fatal(err)
 	}
 	counter := map[string]Counter{"a/b": {Expression: "integral(x)", State: []float64{3, 0}}}
-	if _, err := c.Save(counter, nil); err != nil {
+	if err := c.Save(counter, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(path+".tmp", []byte(strings.Repeat("x", 1<<16)), 0o600); err != nil {
@@ -79,7 +79,7 @@ func TestCutWhileWriting(t *testing.T) {
 		t.Fatalf("beside half a file Open gave %v, %v, counters %v", damage, err, c.Counters())
 	}
 	counter["a/b"] = Counter{Expression: "integral(x)", State: []float64{4, 0}}
-	if _, err := c.Save(counter, nil); err != nil {
+	if err := c.Save(counter, nil); err != nil {
 		t.Fatal(err)
 	}
 	if c, damage, err = Open(path); damage != nil || err != nil || c.Counters()["a/b"].State[0] != 4 {
@@ -101,7 +101,7 @@ func TestFailedSaveKeepsTheOldFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Save(nil, nil); err != nil {
+	if err := c.Save(nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	before, err := os.ReadFile(path)
@@ -111,7 +111,7 @@ func TestFailedSaveKeepsTheOldFile(t *testing.T) {
 	if err := os.Mkdir(path+".tmp", 0o700); err != nil { // also where the test is root
 		t.Fatal(err)
 	}
-	if _, err := c.Save(map[string]Counter{"a/b": {}}, nil); err == nil {
+	if err := c.Save(map[string]Counter{"a/b": {}}, nil); err == nil {
 		t.Error("Save gave no error")
 	}
 	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
