@@ -83,6 +83,8 @@ type Spool struct {
 	MaxSize int64         // bytes
 	Drop    string        // "oldest" or "newest"
 	MaxLoss time.Duration // what a power cut may cost while spooling
+
+	FlashBudget int64 // bytes in 24 hours; 0: not limited
 }
 
 // HTTP is the local face.

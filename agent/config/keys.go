@@ -164,8 +164,14 @@ var rootKeys = []Key{
 	},
 	{
 		Path: "spool.max_loss", Type: Duration, Default: "5s", Min: "100ms", Max: "1h", Example: `"30s"`,
-		Doc:   "What a power cut may cost while samples are spooled. Longer is kinder to flash: it is the time between two writes.",
+		Doc:   "What a power cut may cost while samples are spooled. Longer is kinder to flash: it is the time between two writes. A flash_budget may stretch it.",
 		field: func(t target) any { return &t.cfg.Spool.MaxLoss },
+	},
+	{
+		Path: "spool.flash_budget", Type: Size, Default: "0", Unit: "bytes a day", Min: "0", Max: "1TB", Example: `"50MB"`,
+		Doc: "Bytes that flash may be written in 24 hours; 0 does not limit them. Short outages keep to max_loss; in long ones writes grow rarer, " +
+			"and a power cut may cost more than max_loss, up to an hour; telhub check says how much. Alarms are written at once all the same. See docs/flash.md.",
+		field: func(t target) any { return &t.cfg.Spool.FlashBudget },
 	},
 
 	{

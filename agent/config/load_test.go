@@ -65,6 +65,9 @@ func TestWholeFile(t *testing.T) {
 	if got, want := c.Log.Components["uplink"], "debug"; got != want {
 		t.Errorf("log.components.uplink = %q, want %q", got, want)
 	}
+	if got, want := c.Spool.FlashBudget, int64(50_000_000); got != want {
+		t.Errorf("flash_budget is %d, want %d", got, want)
+	}
 	if got, want := c.Spool.MaxSize, int64(2<<30); got != want {
 		t.Errorf("spool.max_size = %d, want %d", got, want)
 	}

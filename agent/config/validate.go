@@ -18,8 +18,17 @@ func (l *loader) validate() {
 			"lower open or raise open_max",
 		}, "uplink.breaker.open", "uplink.breaker.open_max")
 	}
+	if b := c.Spool.FlashBudget; b != 0 && b < leastBudget {
+		l.conflict(fault{
+			fmt.Sprintf("%d bytes a day do not pay for a write an hour", b),
+			`give at least "1MB", or 0 for no limit`,
+		}, "spool.flash_budget")
+	}
 	l.validateRedis()
 }
+
+// leastBudget pays for a commit of the store in each hour, twice.
+const leastBudget = 1_000_000
 
 // conflict reports a problem at the first of the keys that was set.
 func (l *loader) conflict(f fault, keys ...string) {
