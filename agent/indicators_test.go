@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 // bulb is a lamp that can fail.
 type bulb struct {
+	mu         *sync.Mutex // the rig's
 	on, closed bool
 	sets       int
 	err        error // of Set
@@ -22,6 +24,8 @@ type bulb struct {
 }
 
 func (b *bulb) Set(on bool) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.sets++
 	if b.err == nil {
 		b.on = on
@@ -30,6 +34,8 @@ func (b *bulb) Set(on bool) error {
 }
 
 func (b *bulb) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.closed, b.on = true, false
 	return b.closeErr
 }
@@ -37,6 +43,7 @@ func (b *bulb) Close() error {
 // lampRig is indicators with bulbs and alarms that a test sets.
 type lampRig struct {
 	*indicators
+	mu      sync.Mutex // guards all but done; held by the test but while it waits
 	bulbs   map[string]*bulb
 	missing map[string]error // cannot be opened
 	opened  int
@@ -49,12 +56,15 @@ type lampRig struct {
 // newLampRig starts indicators "horn" (channels 0 and 1) and "lamp" (channel 1).
 func newLampRig(missing map[string]error) *lampRig {
 	r := &lampRig{
-		bulbs: map[string]*bulb{"horn": {}, "lamp": {}}, missing: missing, log: &logBuffer{}, done: make(chan struct{}),
+		missing: missing, log: &logBuffer{}, done: make(chan struct{}),
 		states: []process.AlarmState{{Channel: 0}, {Channel: 1}, {Channel: 2}},
 	}
+	r.bulbs = map[string]*bulb{"horn": {mu: &r.mu}, "lamp": {mu: &r.mu}}
 	conf := []config.Indicator{{Name: "horn", LED: "H"}, {Name: "lamp", Chip: "gpiochip0", Line: 17}}
 	r.indicators = newIndicators(NewLog(config.Log{Level: "info"}, r.log), conf, map[int][]string{0: {"horn"}, 1: {"horn", "lamp"}})
 	r.open = func(c *config.Indicator) (lamp, error) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		r.opened++
 		if err := r.missing[c.Name]; err != nil {
 			var none *bulb
@@ -66,10 +76,25 @@ func newLampRig(missing map[string]error) *lampRig {
 	r.cancel = cancel
 	go func() {
 		defer close(r.done)
-		r.run(ctx, func(dst []process.AlarmState) []process.AlarmState { return append(dst, r.states...) })
+		r.run(ctx, r.alarms)
 	}()
 	synctest.Wait()
+	r.mu.Lock()
 	return r
+}
+
+func (r *lampRig) alarms(dst []process.AlarmState) []process.AlarmState {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append(dst, r.states...)
+}
+
+// pass lets time pass.
+func (r *lampRig) pass(d time.Duration) {
+	r.mu.Unlock()
+	time.Sleep(d)
+	synctest.Wait()
+	r.mu.Lock()
 }
 
 // set changes the alarms of channels 0, 1, … as the dispatcher does.
@@ -78,7 +103,7 @@ func (r *lampRig) set(states ...drivers.Alarm) {
 		r.states[i].State = s
 	}
 	r.changed()
-	synctest.Wait()
+	r.pass(0)
 }
 
 func (r *lampRig) want(t *testing.T, when string, horn, lamp bool) {
@@ -89,8 +114,10 @@ func (r *lampRig) want(t *testing.T, when string, horn, lamp bool) {
 }
 
 func (r *lampRig) stop() {
+	r.mu.Unlock()
 	r.cancel()
 	<-r.done
+	r.mu.Lock()
 }
 
 // logged counts lines of the log with a text.
@@ -109,8 +136,7 @@ func TestIndicatorsFollowAlarms(t *testing.T) {
 		r.set(drivers.AlarmClear, drivers.AlarmClear, drivers.AlarmHigh)
 		r.want(t, "with one that drives nothing", false, false)
 		sets := r.bulbs["horn"].sets
-		time.Sleep(10 * lampRetry)
-		synctest.Wait()
+		r.pass(10 * lampRetry)
 		if r.bulbs["horn"].sets != sets || r.opened != 2 {
 			t.Errorf("a quiet minute switched %d times and opened %d lamps", r.bulbs["horn"].sets-sets, r.opened)
 		}
@@ -130,8 +156,7 @@ func TestIndicatorThatCannotBeOpened(t *testing.T) {
 		r := newLampRig(map[string]error{"lamp": errors.New("gpio gpiochip0/17: permission denied")})
 		r.set(drivers.AlarmClear, drivers.AlarmHigh)
 		r.want(t, "without the lamp", true, false)
-		time.Sleep(5 * lampRetry)
-		synctest.Wait()
+		r.pass(5 * lampRetry)
 		if n := r.logged("permission denied"); n != 1 {
 			t.Errorf("the log tells %d times of the lamp, want once: %s", n, r.log)
 		}
@@ -139,8 +164,7 @@ func TestIndicatorThatCannotBeOpened(t *testing.T) {
 			t.Errorf("%d attempts to open, want one each %v", r.opened, lampRetry)
 		}
 		delete(r.missing, "lamp")
-		time.Sleep(lampRetry)
-		synctest.Wait()
+		r.pass(lampRetry)
 		r.want(t, "with the lamp", true, true)
 		if r.logged("works again") != 1 {
 			t.Errorf("the log does not tell that the lamp works again: %s", r.log)
@@ -166,15 +190,13 @@ func TestIndicatorThatCannotBeSwitched(t *testing.T) {
 		horn := r.bulbs["horn"]
 		horn.err = errors.New("input/output error")
 		r.set(drivers.AlarmHigh)
-		time.Sleep(3 * lampRetry)
-		synctest.Wait()
+		r.pass(3 * lampRetry)
 		r.want(t, "while it fails", false, false)
 		if n := r.logged("input/output error"); n != 1 || horn.sets < 4 {
 			t.Errorf("%d attempts, told of %d times; want one each %v, told of once", horn.sets, n, lampRetry)
 		}
 		horn.err = nil
-		time.Sleep(lampRetry)
-		synctest.Wait()
+		r.pass(lampRetry)
 		r.want(t, "when it obeys", true, false)
 		horn.closeErr = errors.New("no such device")
 		r.stop()
