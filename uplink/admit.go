@@ -75,6 +75,8 @@ func (k *keeper) goesLive(c frame.Class) bool {
 
 // observe notes what decides where new frames go.
 func (k *keeper) observe() {
+	k.window = k.o.Window()
+	k.widest = max(k.widest, k.window)
 	k.awaiting = k.awaiting && k.o.Dates.Dating().Quality < frame.NTP
 	if k.phase == connected && k.congested() {
 		k.narrow = k.nowMilli() + narrowFor.Milliseconds()
@@ -108,8 +110,8 @@ func (k *keeper) finest() frame.Class {
 // true: a driver's own may lie anywhere, and no commit may follow that. Shape
 // lets a sample wait for its frame as long as fill.
 func (k *keeper) since(f *frame.Frame) int64 {
-	fill := max(k.o.MaxLoss*2/5, k.o.Flush).Milliseconds()
-	return min(max(f.T0, f.Arrived-fill), f.Arrived)
+	filled := max(fill(k.widest), k.o.Flush).Milliseconds()
+	return min(max(f.T0, f.Arrived-filled), f.Arrived)
 }
 
 // age is the time since a frame's first sample was taken.

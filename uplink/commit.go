@@ -37,7 +37,7 @@ const (
 )
 
 // commit starts a commit when the oldest frame that is not on flash would
-// otherwise grow older than MaxLoss.
+// otherwise grow older than Window.
 func (k *keeper) commit() {
 	if k.committer.busy || k.nowMilli() < k.committer.notYet {
 		return
@@ -53,7 +53,7 @@ func (k *keeper) commit() {
 		return
 	}
 	age := time.Duration(k.nowMilli()-k.dirtySince) * time.Millisecond
-	if len(k.hold) > 0 || age >= k.o.MaxLoss*4/5 {
+	if len(k.hold) > 0 || age >= commitAt(k.window) {
 		k.startCommit()
 	}
 }

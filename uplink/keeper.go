@@ -33,6 +33,9 @@ type keeper struct {
 	highAt     int64 // when the last frame of class High came, ms of CLOCK_BOOTTIME; 0: none has
 	ahead      ahead // what the store has of alarms
 
+	window time.Duration // the loss window in force
+	widest time.Duration // the longest that was
+
 	hold []*frame.Frame // not numbered yet: the store's memory is full
 	loss losses         // not numbered and lost: to be declared
 

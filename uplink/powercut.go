@@ -21,7 +21,7 @@ type Witness interface {
 }
 
 // cutMargin is how much earlier than the last sample in Redis a power cut can
-// have taken samples, beyond what MaxLoss allows: a slow disk, a late commit.
+// have taken samples, beyond what CutWindow allows: a slow disk, a late commit.
 const cutMargin = 30 * time.Second
 
 // declareCut submits the gap record of a run that ended without its shutdown:
@@ -67,9 +67,9 @@ func (k *keeper) submitCut(submit func(*frame.Frame)) {
 
 // widen lets the gap begin before the last sample on flash: alarms go there
 // ahead of samples that were taken before them, and frames of several classes
-// are made side by side. What was not on flash was younger than MaxLoss.
+// are made side by side. What was not on flash was younger than that run's window.
 func (k *keeper) widen(info *frame.GapInfo) {
-	margin := k.o.MaxLoss.Milliseconds()
+	margin := k.o.CutWindow.Milliseconds()
 	if info.T0 -= margin; info.Began != 0 {
 		info.Began -= margin
 	}
@@ -79,7 +79,7 @@ func (k *keeper) widen(info *frame.GapInfo) {
 // before that: frames may have waited for their commit while newer ones went
 // live.
 func (k *keeper) trim(info *frame.GapInfo) {
-	margin := (2*k.o.MaxLoss + cutMargin).Milliseconds()
+	margin := (2*k.o.CutWindow + cutMargin).Milliseconds()
 	for i := range k.sender.job.seen {
 		s := &k.sender.job.seen[i]
 		if s.Stamp == 0 {

@@ -89,12 +89,12 @@ func (k *keeper) divert() {
 }
 
 // persist copies frames that wait in memory into the store before a power cut
-// could cost more than MaxLoss; all takes the younger ones, too.
+// could cost more than Window; all takes the younger ones, too.
 func (k *keeper) persist(all bool) {
 	if k.o.Store == nil || len(k.hold) > 0 {
 		return
 	}
-	least := k.o.MaxLoss / 2
+	least := k.window / 2
 	if all {
 		least = 0
 	}

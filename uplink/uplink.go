@@ -18,13 +18,17 @@ type Options struct {
 	Epoch    uint64 // of this run; from the store, or 1 without one
 	Encoding string // "senml" or "compact"
 
-	Flush        time.Duration // a live frame's greatest age
-	Frame        int           // a live frame's most samples
-	LargeFrame   int           // most samples of a frame that goes to the store
-	MaxLoss      time.Duration // what a power cut may cost while spooling
-	BackfillRate int64         // bytes/s of backlog; 0: four fifths of what live leaves
-	LargeBytes   int           // what such a frame's payload can take
-	SenMLBytes   int           // what it can take as SenML
+	Flush      time.Duration // a live frame's greatest age
+	Frame      int           // a live frame's most samples
+	LargeFrame int           // most samples of a frame that goes to the store
+	MaxLoss    time.Duration // what a power cut may cost while spooling
+	// Window is what it may cost now, where a limit on writes stretches MaxLoss;
+	// it is never shorter. It must be safe for concurrent use and not block.
+	// nil: MaxLoss.
+	Window       func() time.Duration
+	BackfillRate int64 // bytes/s of backlog; 0: four fifths of what live leaves
+	LargeBytes   int   // what such a frame's payload can take
+	SenMLBytes   int   // what it can take as SenML
 
 	// RequireSync holds all sending back until the date is NTP or GNSS for the
 	// first time. It may then run on as Holdover.
@@ -39,6 +43,9 @@ type Options struct {
 	// PowerCut is what the last run may have lost by ending without its
 	// shutdown, from the last sample on flash; nil: nothing.
 	PowerCut *frame.GapInfo
+	// CutWindow is the longest Window that can have been in force in that run;
+	// 0: MaxLoss.
+	CutWindow time.Duration
 	// Carried is how many samples the store held at the start.
 	Carried uint64
 
@@ -91,6 +98,10 @@ func New(o Options) *Uplink {
 	if o.Reshaped == nil {
 		o.Reshaped = func() {}
 	}
+	if o.Window == nil {
+		o.Window = func() time.Duration { return o.MaxLoss }
+	}
+	o.CutWindow = max(o.CutWindow, o.MaxLoss)
 	if o.Delivered == nil {
 		o.Delivered = func(float64) {}
 	}
@@ -114,12 +125,21 @@ func (u *Uplink) Submit(f *frame.Frame) {
 func (u *Uplink) Shape() (samples int, age time.Duration) {
 	switch {
 	case u.down.Load():
-		return u.opts.LargeFrame, u.opts.MaxLoss * 2 / 5
+		return u.opts.LargeFrame, fill(u.opts.Window())
 	case !u.begun.Load():
 		return u.opts.Frame, 0
 	}
 	return u.opts.Frame, u.opts.Flush
 }
+
+// fill is how long a frame for the store may be filled. Two such frames, each a
+// little late, are ready when the commit begins (commitAt) that the first of
+// them brings about: a third of flash's wear hangs on the second.
+func fill(window time.Duration) time.Duration { return window * 3 / 8 }
+
+// commitAt is how old the oldest sample may grow that is not on flash before a
+// commit begins; the rest of the window is for the commit.
+func commitAt(window time.Duration) time.Duration { return window * 4 / 5 }
 
 // Run is the keeper's goroutine. It starts the sender, the committer and the
 // syncer and ends them. When ctx ends, which the caller lets happen after its
