@@ -46,6 +46,13 @@ func (s *Store) Stats() Stats {
 	return st
 }
 
+// Written returns Stats.WrittenBytes alone; it reads nothing.
+func (s *Store) Written() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.written
+}
+
 func (s *Store) laneLocked(lane frame.Lane, st *LaneStats) {
 	released := s.st.Released[lane]
 	for _, g := range s.segs {
