@@ -29,8 +29,9 @@ type hole struct {
 	after, before      string // where the entries around it stand
 }
 
-// cover is what a gap record declares: the numbers behind from, to included.
-type cover struct{ from, to frame.ID }
+// cover is what a gap record declares, or a part of it: the numbers behind
+// from, to included. own is the record's number.
+type cover struct{ from, to, own frame.ID }
 
 // lane judges the entries of one lane of a device, in the order of the stream.
 type lane struct {
@@ -131,14 +132,16 @@ func (l *lane) late(e *Entry, isGap, grown bool) bool {
 		l.step(Order, e, grown, "stands behind "+l.last.String()+", out of order", cureOrder)
 		return true
 	}
-	if c := l.coverAt(id); c != nil {
+	if i := l.coverAt(id); i >= 0 {
+		own := l.covers[i].own
 		switch {
-		case isGap && c.to == id:
+		case isGap && own == id:
 			l.step(Twice, e, grown, "is there twice, a gap record", cureTwice)
 		case isGap:
 			l.step(Overlap, e, grown, "declares lost what a gap record has declared before", cureOverlap)
 		default:
-			l.step(Overlap, e, grown, "was delivered although gap record "+c.to.String()+" declares it lost", cureOverlap)
+			l.uncover(i, id)
+			l.step(Overlap, e, grown, "was delivered although gap record "+own.String()+" declares it lost", cureOverlap)
 			return true
 		}
 		return false
@@ -155,10 +158,7 @@ func (l *lane) late(e *Entry, isGap, grown bool) bool {
 		}
 		return false
 	}
-	l.insert(e)
-	if isGap {
-		l.cover(frame.ID{Epoch: id.Epoch, Seq: id.Seq - 1}, id)
-	}
+	l.insert(e, isGap)
 	l.step(Order, e, grown, "stands behind "+l.last.String()+", out of order", cureOrder)
 	return true
 }
@@ -181,32 +181,29 @@ func (l *lane) runOf(epoch uint64) (int, bool) {
 	})
 }
 
-// insert remembers a frame before the last one that lies in no hole.
-func (l *lane) insert(e *Entry) {
+// insert remembers a frame before the last one that lies in no hole. A gap
+// record covers what would be a hole before it.
+func (l *lane) insert(e *Entry, isGap bool) {
 	id := e.ID
-	i, ok := l.runOf(id.Epoch)
-	if !ok {
-		first := uint64(1)
-		if id.Less(l.first.id) {
-			first = id.Seq // what is before it may have been trimmed
-		} else if id.Seq > 1 {
-			l.open(hole{id.Epoch, 1, id.Seq - 1, l.prev.at, e.At})
+	first, last := id.Seq, id.Seq // of what is before it and not there
+	switch i, ok := l.runOf(id.Epoch); {
+	case !ok:
+		if !id.Less(l.first.id) { // else what is before it may have been trimmed
+			first = 1
 		}
 		l.newRun(i, run{epoch: id.Epoch, first: first, last: id.Seq})
-		return
+	case id.Seq > l.runs[i].last:
+		first, l.runs[i].last = l.runs[i].last+1, id.Seq
+	default:
+		first, last, l.runs[i].first = id.Seq+1, l.runs[i].first, id.Seq
 	}
-	r := &l.runs[i]
-	if id.Seq > r.last {
-		if r.last+1 < id.Seq {
-			l.open(hole{id.Epoch, r.last + 1, id.Seq - 1, l.prev.at, e.At})
-		}
-		r.last = id.Seq
-		return
+	if isGap {
+		l.cover(frame.ID{Epoch: id.Epoch, Seq: min(first, id.Seq) - 1}, id)
+		first = max(first, id.Seq)
 	}
-	if id.Seq+1 < r.first {
-		l.open(hole{id.Epoch, id.Seq + 1, r.first - 1, l.prev.at, e.At})
+	if first = max(first, 1); first < last {
+		l.open(hole{id.Epoch, first, last - 1, l.prev.at, e.At})
 	}
-	r.first = id.Seq
 }
 
 // newRun remembers an epoch at its place in the list.
@@ -221,7 +218,7 @@ func (l *lane) newRun(i int, r run) {
 
 // cover remembers what a gap record declares.
 func (l *lane) cover(from, to frame.ID) {
-	l.covers = append(l.covers, cover{from, to})
+	l.covers = append(l.covers, cover{from, to, to})
 	if len(l.covers) > maxCovered {
 		n := len(l.covers) / 2
 		l.forget(l.covers[n-1].to)
@@ -235,13 +232,27 @@ func (l *lane) forget(upTo frame.ID) {
 	}
 }
 
-func (l *lane) coverAt(id frame.ID) *cover {
+func (l *lane) coverAt(id frame.ID) int {
 	for i := len(l.covers) - 1; i >= 0; i-- {
 		if c := &l.covers[i]; c.from.Less(id) && !c.to.Less(id) {
-			return c
+			return i
 		}
 	}
-	return nil
+	return -1
+}
+
+// uncover takes a number out of what a gap record declares: it was delivered.
+func (l *lane) uncover(i int, id frame.ID) {
+	c := l.covers[i]
+	before := cover{c.from, frame.ID{Epoch: id.Epoch, Seq: id.Seq - 1}, c.own}
+	l.covers[i].from = id
+	l.covers = slices.Insert(l.covers, i, before)
+	k, ok := l.runOf(id.Epoch)
+	if !ok {
+		l.newRun(k, run{epoch: id.Epoch, first: id.Seq, last: id.Seq})
+		return
+	}
+	l.runs[k].first, l.runs[k].last = min(l.runs[k].first, id.Seq), max(l.runs[k].last, id.Seq)
 }
 
 // open notes a hole.

@@ -35,7 +35,7 @@ func (r *Report) Print(w io.Writer) error {
 
 func (d *Device) print(p *printer) {
 	p.linef("%s%s", d.Device, d.where())
-	rows := [][]string{{"", "epochs", "frames", "samples", "first", "last", "gap records", "declared lost", "of unknown number", "unexplained"}}
+	rows := [][]string{{"", "epochs", "frames", "samples", "first", "last", "gap records", "declared lost", "number unknown", "unexplained"}}
 	for i := range d.Lanes {
 		rows = append(rows, d.Lanes[i].row(d))
 	}
@@ -55,7 +55,7 @@ func (d *Device) where() string {
 		fmt.Fprintf(&b, ", shard %d", *d.Shard)
 	}
 	if r := d.Runs; r.Seen > 0 {
-		fmt.Fprintf(&b, ": %s (epochs %d to %d)", count(int64(r.Seen), "run"), r.First, r.Last)
+		fmt.Fprintf(&b, ": %s (%s)", count(int64(r.Seen), "run"), r.epochs())
 		if r.AfterCut > 0 {
 			fmt.Fprintf(&b, ", %d of them after a power cut", r.AfterCut)
 		}
@@ -64,6 +64,13 @@ func (d *Device) where() string {
 		}
 	}
 	return b.String()
+}
+
+func (r *Runs) epochs() string {
+	if r.First == r.Last {
+		return fmt.Sprintf("epoch %d", r.First)
+	}
+	return fmt.Sprintf("epochs %d to %d", r.First, r.Last)
 }
 
 func (l *Lane) row(d *Device) []string {
@@ -99,7 +106,7 @@ func (l *Lane) details(p *printer) {
 		case c.Unknown == c.Records:
 			lost = "an unknown number of samples"
 		case c.Unknown > 0:
-			lost += fmt.Sprintf(", %d of unknown number", c.Unknown)
+			lost += fmt.Sprintf(", and %d that cannot tell a number", c.Unknown)
 		}
 		p.linef("  lost      %s: %s, %s: %s", l.Lane, c.Cause, count(c.Records, "gap record"), lost)
 	}
