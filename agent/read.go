@@ -35,9 +35,10 @@ type ReadValue struct {
 	Unit       string
 	Resolution float64
 
-	Raw     float64 // as it was before the steps, where Stepped
-	RawUnit string
-	Stepped bool // the configuration has steps for the output, and there is a raw value
+	Raw           float64 // as it was before the steps, where Stepped
+	RawUnit       string
+	RawResolution float64
+	Stepped       bool // the configuration has steps for the output, and there is a raw value
 }
 
 // Read opens a sensor's bus, takes one reading and closes it again. A device
@@ -86,7 +87,8 @@ func (v *ReadValue) value() float64 {
 // through takes the value through the output's steps.
 func (v *ReadValue) through(conf *config.Output) error {
 	v.Unit, v.Resolution = conf.Unit, conf.Resolution
-	v.Raw, v.RawUnit, v.Stepped = v.Value, conf.Info.Unit, len(conf.Steps) > 0 && v.Status == ReadOK
+	v.Raw, v.RawUnit, v.RawResolution = v.Value, conf.Info.Unit, conf.Info.Resolution
+	v.Stepped = len(conf.Steps) > 0 && v.Status == ReadOK
 	steps, err := chain.Compile(conf.Steps, conf.Info)
 	if err != nil || v.Status != ReadOK {
 		return err

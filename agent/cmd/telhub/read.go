@@ -75,7 +75,7 @@ func (e *env) printReading(name string, values []agent.ReadValue) error {
 		}
 		if v.Stepped {
 			x.Raw = &v.Raw
-			text += "  (raw " + number(v.Raw, 0)
+			text += "  (raw " + number(v.Raw, v.RawResolution)
 			if v.RawUnit != v.Unit {
 				text += " " + v.RawUnit
 			}
