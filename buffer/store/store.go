@@ -234,6 +234,9 @@ func (s *Store) close(clean bool) error {
 	for i := range s.readers {
 		s.readers[i].close()
 	}
+	for _, g := range s.segs {
+		err = errors.Join(err, s.closeLocked(g, true))
+	}
 	if err == nil {
 		s.st.Clean = clean
 		err = s.writeStateLocked(&s.st)
