@@ -15,6 +15,7 @@ import (
 	"github.com/telhub/telhub/agent/checkpoint"
 	"github.com/telhub/telhub/agent/clock"
 	"github.com/telhub/telhub/agent/config"
+	"github.com/telhub/telhub/agent/flash"
 	"github.com/telhub/telhub/agent/httpapi"
 	"github.com/telhub/telhub/agent/metrics"
 	"github.com/telhub/telhub/agent/pipeline"
@@ -34,6 +35,16 @@ type Options struct {
 	Log     *Log
 	// Sink replaces Redis, for measurements without a server; nil is Redis.
 	Sink uplink.Sink
+	// Root is where the kernel's files are found, for what flash tells of its
+	// wear; "" is "/".
+	Root string
+}
+
+func (o *Options) root() string {
+	if o.Root == "" {
+		return "/"
+	}
+	return o.Root
 }
 
 // Agent is a telhub, from sensors to Redis.
@@ -50,9 +61,13 @@ type Agent struct {
 	plan       *plan
 	metrics    metrics.Registry
 	pool       *frame.Pool
-	store      *store.Store             // nil when it could not be opened
-	checkpoint *checkpoint.File         // nil without a store
-	saveText   string                   // of the last error of a save; its goroutine's, then the shutdown's
+	store      *store.Store     // nil when it could not be opened
+	checkpoint *checkpoint.File // nil without a store
+	saveText   string           // of the last error of a save; its goroutine's, then the shutdown's
+	wear       *wear
+	cutWindow  time.Duration            // the longest loss window of the run before; 0 = not known
+	toldWindow time.Duration            // as logged; the checkpoint's goroutine's, then the shutdown's
+	lives      []flash.Life             // eMMCs at the start
 	dated      chan struct{}            // capacity 1: news of the date, to be saved
 	raised     map[int]checkpoint.Alarm // alarms that an earlier run raised, by channel; read-only after New
 	indicators *indicators
@@ -102,6 +117,8 @@ func New(cfg *config.Config, o Options) (a *Agent, err error) {
 		return nil, err
 	}
 	a.openCheckpoint()
+	a.newWear()
+	a.lives = flash.Lives(o.root())
 	a.newClock()
 	a.restore()
 	a.indicators = newIndicators(a.log, cfg.Indicators, a.plan.process.drive)
@@ -175,7 +192,8 @@ func (a *Agent) newUplink() error {
 		o.SenMLBytes = frame.MaxSenML(&a.plan.schema, cfg.Device, largeFrame)
 	}
 	if a.store != nil {
-		o.Store, o.Epoch, o.Carried = spool{a.store, a.checkpoint}, a.store.Epoch(), a.carried
+		o.Store, o.Epoch, o.Carried = spool{a.store, a.checkpoint, a.wear}, a.store.Epoch(), a.carried
+		o.Window, o.CutWindow = a.wear.window, a.cutWindow
 	}
 	if a.checkpoint != nil {
 		o.AlarmsKept = a.checkpoint.Saved
@@ -254,7 +272,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	stopSides()
 	sides.Wait()
 	if a.checkpoint != nil {
-		a.save()
+		a.save(true)
 	}
 	a.ended.Store(true)
 	err = errors.Join(err, a.close())

@@ -1,10 +1,13 @@
 package agent
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/telhub/telhub/agent/config"
+	"github.com/telhub/telhub/agent/flash"
 	"github.com/telhub/telhub/agent/metrics"
 	"github.com/telhub/telhub/agent/pipeline"
 	"github.com/telhub/telhub/buffer/store"
@@ -36,8 +39,11 @@ type Budget struct {
 	Memory   int // worst case of all anonymous memory, bytes
 
 	SamplesPerSecond float64
-	FlashPerDay      float64 // bytes, while the uplink is down
-	FlashOnline      float64 // bytes a day, while it is up: counters
+	FlashUnlimited   float64       // bytes a day, while the uplink is down and every commit comes by max_loss
+	FlashPerDay      float64       // … and as flash_budget has it
+	FlashOnline      float64       // bytes a day, while it is up: the checkpoint
+	Window           time.Duration // what a power cut may cost late in a long outage; max_loss, or more by flash_budget
+	Commits          time.Duration // how far apart commits then are
 	Autonomy         time.Duration
 }
 
@@ -68,11 +74,11 @@ func budget(cfg *config.Config, p *plan) Budget {
 	if p.process.alarms || slices.Contains(p.process.classes, frame.High) {
 		b.Memory += thinBytes
 	}
-	b.rates(cfg, p)
+	b.FlashOnline = saveFlash * 24 * 60 / saveBoots
 	if p.engine != nil && len(p.engine.AppendCounters(nil)) > 0 {
-		b.FlashOnline = saveFlash * (24 * time.Hour).Minutes()
-		b.FlashPerDay += b.FlashOnline
+		b.FlashOnline = saveFlash * 24 * 60
 	}
+	b.rates(cfg, p)
 	return b
 }
 
@@ -88,15 +94,39 @@ func (b *Budget) rates(cfg *config.Config, p *plan) {
 			b.SamplesPerSecond += 1 / every.Seconds()
 		}
 	}
-	commits := 1 / (cfg.Spool.MaxLoss.Seconds() * 4 / 5)
-	perSecond := commits*commitFlash + b.SamplesPerSecond*recordBytes
-	b.FlashPerDay = perSecond * (24 * time.Hour).Seconds()
+	b.Window = cfg.Spool.MaxLoss
+	b.FlashUnlimited = b.flash(b.Window)
+	if limit := cfg.Spool.FlashBudget; limit > 0 && b.FlashUnlimited > float64(limit) {
+		b.Window = b.stretched(limit, cfg.Spool.MaxLoss)
+	}
+	b.FlashPerDay, b.Commits = b.flash(b.Window), time.Duration(float64(b.Window)*commitsApart)
 	// On disk a commit takes about a page beyond its payload.
-	kept := b.SamplesPerSecond*recordBytes*1.3 + commits*1024
+	kept := b.SamplesPerSecond*recordBytes*1.3 + 1024/b.Commits.Seconds()
 	if kept > 0 {
 		seconds := min(float64(cfg.Spool.MaxSize)/kept, century.Seconds())
 		b.Autonomy = time.Duration(seconds * float64(time.Second))
 	}
+}
+
+// commitsApart is which part of the loss window lies between two commits: two
+// frames go into each (uplink, Shape).
+const commitsApart = 0.75
+
+// flash is what a day without an uplink costs with a loss window.
+func (b *Budget) flash(window time.Duration) float64 {
+	perSecond := commitFlash/(window.Seconds()*commitsApart) + b.SamplesPerSecond*recordBytes
+	return perSecond*(24*time.Hour).Seconds() + b.FlashOnline
+}
+
+// stretched is the loss window that flash.Governor comes to in a long outage.
+func (b *Budget) stretched(limit int64, least time.Duration) time.Duration {
+	samples := b.SamplesPerSecond*recordBytes + b.FlashOnline/(24*time.Hour).Seconds()
+	free := flash.CommitAt*flash.Refill(limit) - commitsApart*samples
+	if free <= 0 {
+		return max(flash.Longest, least)
+	}
+	window := min(commitFlash/free, flash.Longest.Seconds())
+	return max(time.Duration(window*1e9).Round(time.Second), least)
 }
 
 // Costs is what a configuration can cost, for `telhub check`.
@@ -108,6 +138,47 @@ type Costs struct {
 // Rest is what Memory holds besides the parts that are told apart.
 func (b *Budget) Rest() int {
 	return b.Memory - b.Pool.Bytes() - b.Pipeline - 2*b.Pending - b.Sender
+}
+
+// Contradictions says where max_loss and flash_budget do not go together, and
+// what then happens.
+func (c *Costs) Contradictions(cfg *config.Config) []string {
+	limit := float64(cfg.Spool.FlashBudget)
+	if limit == 0 || c.FlashUnlimited <= limit {
+		return nil
+	}
+	list := []string{fmt.Sprintf("spool.max_loss = %s costs about %s a day at %.3g samples/s, spool.flash_budget allows %s: "+
+		"in outages of more than some minutes commits come every %s, so a power cut may cost %s; raise spool.flash_budget or spool.max_loss",
+		brief(cfg.Spool.MaxLoss), megabytes(c.FlashUnlimited), c.SamplesPerSecond, megabytes(limit), brief(c.Commits), brief(c.Window))}
+	if c.FlashPerDay > limit {
+		list = append(list, fmt.Sprintf("spool.flash_budget = %s cannot be kept: even so an outage costs about %s a day, %s of it the samples themselves; "+
+			"raise it, send less (a deadband, a longer every), or accept that it is exceeded: samples are never given up for it",
+			megabytes(limit), megabytes(c.FlashPerDay), megabytes(c.SamplesPerSecond*recordBytes*(24*time.Hour).Seconds())))
+	}
+	return list
+}
+
+// brief prints a duration without what is nought at its end: 5s, 2m10s, 1h.
+func brief(d time.Duration) string {
+	if d >= time.Second {
+		d = d.Round(time.Second)
+	}
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// megabytes prints a size for people.
+func megabytes(n float64) string {
+	if n < 10e6 {
+		return fmt.Sprintf("%.1f MB", n/1e6)
+	}
+	return fmt.Sprintf("%.0f MB", n/1e6)
 }
 
 // Cost computes what a configuration can cost. It opens nothing.

@@ -38,6 +38,7 @@ func (a *Agent) registerMetrics() {
 	a.registerUplink(r)
 	a.registerLanes(r)
 	a.registerSpool(r)
+	a.registerFlash(r)
 }
 
 func (a *Agent) registerQueue(r *metrics.Registry) {
@@ -145,13 +146,6 @@ func (a *Agent) registerSpool(r *metrics.Registry) {
 	r.GaugeFunc(prefix+"spool_bytes", "Bytes that the spool takes on disk.", func() float64 { return float64(a.spool().Bytes) })
 	r.GaugeFunc(prefix+"spool_max_bytes", "Bytes that it may take.", func() float64 { return float64(a.spool().MaxBytes) })
 	r.GaugeFunc(prefix+"spool_oldest_seconds", "Age of the oldest frame in the spool.", func() float64 { return a.spool().Oldest })
-	r.CounterFunc(prefix+"flash_written_bytes_total", "Bytes written to the spool's files; the file system adds its own.",
-		func() float64 {
-			if a.store == nil {
-				return 0
-			}
-			return float64(a.store.Stats().WrittenBytes)
-		})
 }
 
 func boolean(b bool) float64 {

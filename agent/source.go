@@ -101,6 +101,9 @@ func (a *Agent) spool() httpapi.Spool {
 	if a.store == nil {
 		return s
 	}
+	window := a.wear.window()
+	s.LossWindow, s.Commits = window.Seconds(), window.Seconds()*commitsApart
+	s.FlashBudget, s.FlashDay = uint64(a.cfg.Spool.FlashBudget), uint64(a.wear.governor.LastDay(a.wear.now()))
 	st := a.store.Stats()
 	s.State, s.Bytes, s.Dropped, s.Salvaged = "ok", uint64(st.DiskBytes), st.Dropped, uint64(st.Damaged)
 	now, here := clock.Boottime()/1e6, a.clock.Dating()

@@ -13,10 +13,11 @@ import (
 )
 
 // spool is the store as the uplink wants it. The checkpoint, which may be nil,
-// learns of alarms as they are committed.
+// learns of alarms as they are committed; so may wear be, which learns of commits.
 type spool struct {
 	*store.Store
 	checkpoint *checkpoint.File
+	wear       *wear
 }
 
 var _ uplink.Store = spool{}
@@ -38,9 +39,13 @@ func (s spool) Commit() error {
 	if s.checkpoint != nil {
 		s.checkpoint.Begin()
 	}
+	before := s.Store.Written()
 	err := s.Store.Commit()
 	if s.checkpoint != nil {
 		s.checkpoint.End(err == nil)
+	}
+	if s.wear != nil && s.Store.Written() != before { // else it has only unlinked
+		s.wear.note(true)
 	}
 	return err
 }

@@ -14,7 +14,8 @@ import (
 // What survives a restart beside samples: alarms, counters, dates of boots.
 // A write costs some 20 kB of flash: it happens once a minute while there are
 // counters, which is what a power cut takes from them; else after an alarm has
-// changed, and once in saveBoots minutes.
+// changed, when flash's budget stretches the loss window, and once in saveBoots
+// minutes.
 const (
 	saveBoots = 60
 	saveFlash = 20 << 10
@@ -93,7 +94,7 @@ func alarmState(word string) (drivers.Alarm, bool) {
 func (a *Agent) remember(ctx context.Context) {
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
-	a.save() // this boot is known from now on
+	a.save(false) // this boot is known from now on
 	saved := a.clock.Generation()
 	for n := 1; ; {
 		select {
@@ -103,14 +104,16 @@ func (a *Agent) remember(ctx context.Context) {
 			if a.clock.Generation() == saved {
 				continue
 			}
+		case <-a.wear.longer:
 		case <-minute.C:
 			n++
+			a.wear.note(false)
 			if !a.counting() && !a.checkpoint.Changed() && n%saveBoots != 0 {
 				continue
 			}
 		}
 		saved = a.clock.Generation()
-		a.save()
+		a.save(false)
 	}
 }
 
@@ -119,8 +122,10 @@ func (a *Agent) counting() bool {
 	return a.plan.engine != nil && len(a.plan.engine.AppendCounters(nil)) > 0
 }
 
-// save writes the checkpoint.
-func (a *Agent) save() {
+// save writes the checkpoint; end says that the run ends with it.
+func (a *Agent) save(end bool) {
+	state := a.wear.governor.State(clock.Boottime(), end)
+	a.checkpoint.SetFlash(state)
 	counters := make(map[string]checkpoint.Counter)
 	if a.plan.engine != nil {
 		for _, c := range a.plan.engine.AppendCounters(nil) {
@@ -128,6 +133,11 @@ func (a *Agent) save() {
 		}
 	}
 	err := a.checkpoint.Save(counters, a.clock.Boots())
+	a.wear.saved()
+	if err == nil {
+		a.wear.governor.Saved(state)
+		a.logWindow(state)
+	}
 	if text := errorText(err); text != a.saveText {
 		a.saveText = text
 		if err != nil {

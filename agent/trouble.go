@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/telhub/telhub/agent/clock"
+	"github.com/telhub/telhub/agent/flash"
 	"github.com/telhub/telhub/agent/httpapi"
 	"github.com/telhub/telhub/drivers/catalog"
 	"github.com/telhub/telhub/uplink"
@@ -43,6 +44,7 @@ func (a *Agent) troubles(up *uplink.Status, s *httpapi.Status, clockTrouble stri
 		what, do, _ := strings.Cut(clockTrouble, "; ")
 		add(what, do)
 	}
+	a.flashTroubles(s, add)
 	a.sensorTroubles(add)
 	if s.Queue.Overruns > 0 {
 		add(fmt.Sprintf("%d samples were overwritten in the queue and declared", s.Queue.Overruns), "raise queue.capacity or sample less often")
@@ -82,6 +84,26 @@ func (a *Agent) sensorTroubles(add func(what, do string)) {
 			do = "check cable, speed and " + engineKind(conf)
 		}
 		add(what, do)
+	}
+}
+
+// wornOut is from what part of its life on an eMMC counts as worn.
+const wornOut = 0.9
+
+func (a *Agent) flashTroubles(s *httpapi.Status, add func(what, do string)) {
+	if limit := s.Spool.FlashBudget; limit > 0 && s.Spool.FlashDay > limit {
+		add(fmt.Sprintf("flash was written %s in the last 24 hours, more than spool.flash_budget = %s allows", megabytes(float64(s.Spool.FlashDay)), megabytes(float64(limit))),
+			"telhub check tells what this configuration needs; samples are not given up for it")
+	}
+	for _, l := range a.lives {
+		used := max(l.Used[0], l.Used[1])
+		switch {
+		case l.PreEOL >= flash.EOLWarning:
+			share := map[flash.PreEOL]int{flash.EOLWarning: 80, flash.EOLUrgent: 90}[l.PreEOL]
+			add(fmt.Sprintf("%s has used %d %% of its spare blocks", l.Device, share), "replace it, or the board, before it becomes read-only; lower spool.flash_budget meanwhile")
+		case used >= wornOut:
+			add(fmt.Sprintf("%s has used %.0f %% of its life", l.Device, used*100), "plan to replace it, or the board; lower spool.flash_budget meanwhile")
+		}
 	}
 }
 

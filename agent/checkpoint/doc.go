@@ -1,6 +1,7 @@
 // Package checkpoint keeps what must survive a restart beside samples: which
-// alarms are raised, how far counters have counted, and when earlier boots
-// were. It is one small file in the spool's directory, replaced as a whole.
+// alarms are raised, how far counters have counted, what is left of flash's
+// budget, and when earlier boots were. It is one small file in the spool's
+// directory, replaced as a whole.
 //
 // # Alarms are told exactly once
 //

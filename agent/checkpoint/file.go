@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/telhub/telhub/agent/clock"
+	"github.com/telhub/telhub/agent/flash"
 	"github.com/telhub/telhub/drivers"
 	"github.com/telhub/telhub/uplink/frame"
 )
@@ -64,6 +65,20 @@ func (c *File) Boots() []clock.Boot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]clock.Boot(nil), c.st.Boots...)
+}
+
+// Flash returns what is saved of flash's budget; nil without.
+func (c *File) Flash() *flash.State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.st.Flash
+}
+
+// SetFlash is what the next Save saves of it.
+func (c *File) SetFlash(s flash.State) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.st.Flash = &s
 }
 
 // Store is where alarm frames are; buffer/store satisfies it.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/telhub/telhub/agent/clock"
+	"github.com/telhub/telhub/agent/flash"
 	"github.com/telhub/telhub/uplink/frame"
 )
 
@@ -36,6 +37,7 @@ type state struct {
 	UpTo     frame.ID           `json:"alarms_up_to"`     // last frame of lane alarm that is in Alarms
 	Counters map[string]Counter `json:"counters,omitempty"`
 	Boots    []clock.Boot       `json:"boots,omitempty"` // oldest first
+	Flash    *flash.State       `json:"flash,omitempty"` // never changed once it is here
 }
 
 const version = 1

@@ -136,7 +136,7 @@ func TestContract(t *testing.T) {
 				State: "connected", Server: "h:6379", Encoding: "senml", Durability: "aof", LastError: "e", Breaker: "closed", Trips: 1, Retries: 2,
 				Lanes: []Lane{{Name: "live", Seq: 9, Accepted: 8, Durable: 7, Queued: 1, Delivered: 80}},
 			},
-			Spool: Spool{State: "ok", Path: "/p", Frames: 1, Bytes: 2, MaxBytes: 3, Oldest: 4.5, Dropped: 5, Salvaged: 6},
+			Spool: Spool{State: "ok", Path: "/p", Frames: 1, Bytes: 2, MaxBytes: 3, Oldest: 4.5, Dropped: 5, Salvaged: 6, LossWindow: 7.5, Commits: 8.5, FlashBudget: 9, FlashDay: 10},
 			Queue: Queue{Size: 1, Capacity: 2, HighWater: 3, Overruns: 4}, Workers: Workers{Count: 2, Busy: 1},
 			Clock:    Clock{Quality: "ntp", Source: "kernel", Jumps: 1, Offset: -5, Redated: 3, Awaited: true},
 			Alarms:   []Alarm{{Channel: "<b>/temperature", State: "high", Level: "warn", Value: &v, Unit: "Cel", Since: "2026-01-02T03:04:05Z", Age: 2.5}},

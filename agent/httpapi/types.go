@@ -90,6 +90,11 @@ type Spool struct {
 	Oldest   float64 `json:"oldest_seconds"`  // age of the oldest frame; 0 when empty
 	Dropped  uint64  `json:"dropped_samples"` // by spool.drop, since the start; each is declared
 	Salvaged uint64  `json:"salvaged_segments"`
+
+	LossWindow  float64 `json:"loss_window_seconds"`     // what a power cut may cost now while offline: spool.max_loss, or longer by flash_budget
+	Commits     float64 `json:"commit_interval_seconds"` // how far apart commits are then
+	FlashBudget uint64  `json:"flash_budget_bytes"`      // of 24 hours; 0 = not limited
+	FlashDay    uint64  `json:"flash_written_day_bytes"` // in the last 24 hours, or since the start
 }
 
 // Queue is the ring between sensors and workers, in samples.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/telhub/telhub/agent"
+	"github.com/telhub/telhub/agent/config"
 )
 
 // cmdCheck checks the configuration and prints what it can cost.
@@ -32,11 +33,16 @@ func (e *env) cmdCheck(args []string) error {
 	if err != nil {
 		return err
 	}
+	for _, text := range c.Contradictions(cfg) {
+		warnings = append(warnings, text)
+		fmt.Fprintln(e.stderr, "telhub: warning:", text)
+	}
 	if e.json {
 		return json.NewEncoder(e.stdout).Encode(map[string]any{
 			"device": cfg.Device, "sensors": c.Sensors, "channels": c.Channels,
 			"samples_per_second": c.SamplesPerSecond, "memory_bytes": c.Memory,
 			"flash_bytes_per_day": c.FlashPerDay, "flash_bytes_per_day_online": c.FlashOnline, "autonomy_seconds": c.Autonomy.Seconds(),
+			"flash_budget_bytes": cfg.Spool.FlashBudget, "commit_interval_seconds": c.Commits.Seconds(), "loss_window_seconds": c.Window.Seconds(),
 			"warnings": warnings,
 		})
 	}
@@ -44,13 +50,23 @@ func (e *env) cmdCheck(args []string) error {
 		e.config, cfg.Device, c.Sensors, c.Channels, c.SamplesPerSecond)
 	fmt.Fprintf(e.stdout, "worst-case memory   %s (frames %s, queue and workers %s, spool %s, sending %s, Go itself %s)\n",
 		size(c.Memory), size(c.Pool.Bytes()), size(c.Pipeline), size(2*c.Pending), size(c.Sender), size(c.Rest()))
-	online := "nothing while online"
-	if c.FlashOnline > 0 {
-		online = size(c.FlashOnline) + " while online, for counters"
-	}
-	fmt.Fprintf(e.stdout, "flash while offline %s a day, with max_loss %s; %s\n", size(c.FlashPerDay), cfg.Spool.MaxLoss, online)
+	fmt.Fprintf(e.stdout, "flash while offline %s a day, with max_loss %s%s; %s a day while online\n",
+		size(c.FlashPerDay), cfg.Spool.MaxLoss, limit(cfg, c), size(c.FlashOnline))
+	fmt.Fprintf(e.stdout, "a power cut         costs what was sampled in the last %s while offline; commits every %s, alarms at once\n",
+		c.Window, c.Commits.Round(100*time.Millisecond))
 	fmt.Fprintf(e.stdout, "offline autonomy    about %s until spool.max_size %s is full\n", span(c.Autonomy), size(cfg.Spool.MaxSize))
 	return nil
+}
+
+// limit tells of flash_budget, if there is one.
+func limit(cfg *config.Config, c *agent.Costs) string {
+	if cfg.Spool.FlashBudget == 0 {
+		return ""
+	}
+	if c.Window > cfg.Spool.MaxLoss {
+		return fmt.Sprintf(" stretched to %s by flash_budget %s", c.Window, size(cfg.Spool.FlashBudget))
+	}
+	return fmt.Sprintf(", within flash_budget %s", size(cfg.Spool.FlashBudget))
 }
 
 // size prints bytes for people.

@@ -45,7 +45,7 @@ func TestScripts(t *testing.T) {
 // passed are the variables that telhub gets to see.
 var passed = []string{
 	"TELHUB_CONFIG", "CREDENTIALS_DIRECTORY", "TELEMETRY_DEVICE", "TELEMETRY_QUEUE_CAPACITY",
-	"TELEMETRY_REDIS_URL", "TELEMETRY_REDIS_PASSWORD",
+	"TELEMETRY_REDIS_URL", "TELEMETRY_REDIS_PASSWORD", "TELEMETRY_SPOOL_FLASH_BUDGET",
 }
 
 // patience bounds a single command.
