@@ -251,6 +251,7 @@ func TestMarks(t *testing.T) {
 		{"not a mark", "x", "x", true, Options{}, []string{differs}},
 		{"opened, nothing sent", "2;0;0", "2;0;0", false, Options{}, nil},
 		{"all trimmed", "2;2;4", "2;2;4", false, Options{}, nil},
+		{"the stream is deleted", "2;2;4", "2;2;4", false, Options{}, []string{differs}},
 		{"all gone, where nothing is trimmed", "2;2;4", "2;2;4", false, Options{Whole: true}, []string{differs}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -259,7 +260,9 @@ func TestMarks(t *testing.T) {
 				feed(a, join(m.frames(live, 1, 1, 3), m.frames(live, 2, 1, 4)))
 			}
 			if c.before+c.after != "" {
-				a.Mark(0, "pi-01", live, ParseMark(c.before, c.after))
+				m := ParseMark(c.before, c.after)
+				m.Bare = c.name == "the stream is deleted"
+				a.Mark(0, "pi-01", live, m)
 			}
 			a.Unmarked(0)
 			wantFound(t, a.Finish(), c.want...)

@@ -27,6 +27,7 @@ type Mark struct {
 	Fence       uint64
 	Least, Most frame.ID // the last frame is between these
 	Bad         string   // a value that is no mark
+	Bare        bool     // the stream holds no entry at all, of any device
 }
 
 // ParseMark reads what the state hash held of a lane before and behind the

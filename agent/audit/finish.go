@@ -87,9 +87,10 @@ func short(end, mark frame.ID) string {
 	return fmt.Sprintf(": %d frames fewer", mark.Seq-end.Seq)
 }
 
-// gone judges a lane that had frames and has none now.
+// gone judges a lane that had frames and has none now: other devices may have
+// filled the stream since. Trimming by length leaves no stream empty.
 func (l *lane) gone(m *Mark, o *Options) {
-	if o.Whole {
+	if o.Whole || m.Bare {
 		l.note(fmt.Sprintf("the state hash says that the last frame is %v, the stream holds none of the lane", m.Least), cureTail)
 		return
 	}

@@ -189,7 +189,9 @@ func (s *shardAudit) marks(m *redis.Moment) {
 		k := strings.LastIndexByte(field, '|')
 		for l := range frame.Lane(frame.Lanes) {
 			if k >= 0 && field[k+1:] == l.String() {
-				s.a.Mark(s.shard, field[:k], l, audit.ParseMark(m.Before[field], after))
+				mark := audit.ParseMark(m.Before[field], after)
+				mark.Bare = m.Ends[l] == ""
+				s.a.Mark(s.shard, field[:k], l, mark)
 			}
 		}
 	}
