@@ -9,6 +9,8 @@ need redis-server redis-server
 need redis-benchmark redis-tools
 need gcc gcc # the race detector
 need python3 python3
+need e2fsck e2fsprogs
+need debugfs e2fsprogs
 [ ${#packages[@]} -gt 0 ] || exit 0
 echo "installing: ${packages[*]}"
 # A package's own service must not start: the tests run servers of their own.
