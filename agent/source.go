@@ -33,7 +33,7 @@ func (a *Agent) Status() httpapi.Status {
 		Alarms: a.raisedAlarms(clk.Dating),
 		Counters: httpapi.Counters{
 			Acquired: sum.Received, Derived: sum.Derived, Withheld: sum.Withheld,
-			Delivered: sum.Delivered, Stored: sum.Stored, DeclaredLost: sum.DeclaredLost,
+			Delivered: sum.Delivered, Stored: sum.Stored, InFlight: sum.InFlight, DeclaredLost: sum.DeclaredLost,
 		},
 	}
 	if clk.Quality != frame.Unset {

@@ -128,7 +128,8 @@ type Counters struct {
 	Derived      uint64 `json:"derived"`  // made here: derived channels, aggregates, alarms
 	Withheld     uint64 `json:"withheld"` // by the configuration: deadband, filters, limits
 	Delivered    uint64 `json:"delivered"`
-	Stored       uint64 `json:"stored"` // in the spool now
+	Stored       uint64 `json:"stored"`    // in the spool now
+	InFlight     uint64 `json:"in_flight"` // in memory; alarms that wait are on flash, too
 	DeclaredLost uint64 `json:"declared_lost"`
 }
 
