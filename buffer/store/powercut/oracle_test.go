@@ -111,10 +111,6 @@ func later(a, b frame.ID) frame.ID {
 	return a
 }
 
-func formatIDs(ids [frame.Lanes]frame.ID) string {
-	return fmt.Sprintf("%d/%d %d/%d %d/%d", ids[0].Epoch, ids[0].Seq, ids[1].Epoch, ids[1].Seq, ids[2].Epoch, ids[2].Seq)
-}
-
 func parseIDs(s string) (ids [frame.Lanes]frame.ID, err error) {
 	_, err = fmt.Sscanf(s, "%d/%d %d/%d %d/%d", &ids[0].Epoch, &ids[0].Seq, &ids[1].Epoch, &ids[1].Seq, &ids[2].Epoch, &ids[2].Seq)
 	return ids, err
