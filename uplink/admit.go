@@ -171,7 +171,7 @@ func (k *keeper) shed() {
 		l = &k.lanes[frame.Live]
 	}
 	if n, ok := l.giveUp(frame.StoreOff); ok {
-		k.count.lose(frame.StoreOff, uint64(n))
+		k.count.lose(frame.StoreOff, n)
 	}
 }
 
@@ -183,7 +183,7 @@ func (k *keeper) relieve() {
 	}
 	for i := range k.lanes {
 		l := &k.lanes[i]
-		if l.lane == frame.Alarm && k.o.Store != nil {
+		if l.lane == frame.Alarm && k.o.Store != nil && l.stored >= l.sent {
 			continue // the store holds them, and memory few
 		}
 		if n := min(l.sent, 2*lowWater); n > 0 {

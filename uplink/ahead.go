@@ -53,7 +53,7 @@ func (k *keeper) writeAhead() {
 			if !ok {
 				return
 			}
-			k.count.lose(frame.StoreOff, uint64(n))
+			k.count.lose(frame.StoreOff, n)
 		}
 		return
 	}

@@ -149,7 +149,7 @@ func (k *keeper) pause(now time.Time) time.Duration {
 	case disconnected:
 		d = min(d, k.breaker.Next().Sub(now))
 	case connected:
-		if k.backlog() {
+		if k.backlog() && !k.awaiting {
 			d = min(d, k.nextDrain.Sub(now))
 		}
 	}

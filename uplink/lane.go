@@ -26,6 +26,8 @@ type lane struct {
 	durable  frame.ID
 	tallied  frame.ID // last frame that was counted as delivered
 	opened   bool     // accepted and durable come from Redis
+	placed   bool     // this run has asked Redis for its mark …
+	found    frame.ID // … and found this: of what lies before it, memory holds nothing
 }
 
 // gap is a run of frames (from, to] that is lost, to be declared under the
@@ -182,8 +184,15 @@ func (l *lane) position(mark frame.ID) (missing gap) {
 	for l.sent < len(l.q) && !mark.Less(l.q[l.sent].ID) {
 		l.sent++
 	}
-	if l.opened && mark.Less(l.durable) {
-		missing = gap{from: mark, to: l.durable, n: -1, cause: frame.ServerRewind}
+	held := l.durable
+	if held.Less(l.found) {
+		held = l.found
+	}
+	if l.opened && mark.Less(held) {
+		missing = gap{from: mark, to: held, n: -1, cause: frame.ServerRewind}
+	}
+	if !l.placed {
+		l.found, l.placed = mark, true
 	}
 	l.accepted, l.opened = mark, true
 	switch {
@@ -219,14 +228,15 @@ func (l *lane) drop(n int) {
 }
 
 // giveUp drops the oldest frame that is neither accepted nor in flight and
-// adds it to the hole. It reports how many samples that cost; ok is false
-// when there is no such frame.
-func (l *lane) giveUp(cause frame.Cause) (n uint32, ok bool) {
+// adds it to the hole. It reports how many samples that cost, none for a gap
+// record, whose samples are counted as lost already; ok is false when there is
+// no such frame.
+func (l *lane) giveUp(cause frame.Cause) (n uint64, ok bool) {
 	if l.inflight > 0 || l.waiting() == 0 {
 		return 0, false
 	}
 	f := l.q[l.sent]
-	n = f.N
+	n = samples(f)
 	l.hole.extend(f, cause)
 	f.Free()
 	k := copy(l.q[l.sent:], l.q[l.sent+1:])
