@@ -119,7 +119,10 @@ func TestRequiredTimeIsAwaited(t *testing.T) {
 	const samples = lines + 1 // and one alarm
 	if waits {
 		// The alarm counts as in memory, although it is on flash, too.
-		eventually(t, "all values stored", func() bool { return n.status().Counters.Stored == lines })
+		eventually(t, "all samples kept", func() bool {
+			c := n.status().Counters
+			return c.Stored == lines && c.Stored+c.InFlight == samples
+		})
 		n.wantTrouble("the time")
 		if s := n.status(); !s.Clock.Awaited || s.Counters.Delivered != 0 {
 			t.Errorf("clock %+v, counters %+v: want the time awaited and nothing delivered", s.Clock, s.Counters)
