@@ -176,8 +176,9 @@ func (w *history) requireSync(t *testing.T) {
 	if s := w.status(t); len(w.all) > from || !s.Clock.Awaited || !s.says("clock.require_sync waits for the time") {
 		t.Errorf("%d entries before the date is known; status %+v", len(w.all)-from, s)
 	}
-	w.export(t)
 	w.alarmRestored(t)
+	w.export(t)
+	t.Logf("spool: %+v", w.status(t).Spool)
 	spoken := w.counter.last()
 	k := w.synchronise(t, w.zero[2].mid())
 	w.awaitNumber(t, 3, spoken)
@@ -190,7 +191,6 @@ func (w *history) requireSync(t *testing.T) {
 		}
 	}
 	w.alarmOnce(t)
-	w.powerOff(t)
 }
 
 // wholeTime holds everything that has come to what must be true of it.

@@ -59,6 +59,14 @@ func (w *history) export(t *testing.T) map[kept]stored {
 			w.stored[k] = fresh[k]
 		}
 	}
+	first, last := int64(0), int64(0)
+	for _, s := range fresh {
+		if first == 0 || s.t0 < first {
+			first = s.t0
+		}
+		last = max(last, s.t1)
+	}
+	t.Logf("%d more frames in the spool, stamps %d to %d ms", len(fresh), first, last)
 	return fresh
 }
 

@@ -16,6 +16,7 @@ import (
 // yearForthAndBack: the clock of an unconfirmed boot is set, set a year too
 // far, and set right again. Dates follow, nothing is lost, doubled or moved.
 func (w *history) yearForthAndBack(t *testing.T) {
+	w.powerOff(t)
 	w.powerOn(t, true, cool)
 	for _, ahead := range []time.Duration{0, year, 0} {
 		from := len(w.all)

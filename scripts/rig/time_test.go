@@ -176,6 +176,10 @@ type status struct {
 		Offset  int64  `json:"offset_ms"`
 		Awaited bool   `json:"awaited"`
 	} `json:"clock"`
+	Spool struct {
+		Frames, Bytes uint64
+		State         string
+	} `json:"spool"`
 	Alarms []struct {
 		Channel, State, Level, Since string
 	} `json:"alarms"`
