@@ -3,10 +3,12 @@ package config
 import (
 	"net"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 
+	"github.com/telhub/telhub/agent/process/chain"
 	"github.com/telhub/telhub/drivers/serial"
 	"github.com/telhub/telhub/internal/toml"
 )
@@ -70,11 +72,44 @@ func checkPlain(s string) fault { return checkPrintable(strings.ReplaceAll(s, "\
 // checkUnit holds a unit to what one can look like. Which units exist is the
 // registry's business (RFC 8428 section 12.1, RFC 8798), and it grows.
 func checkUnit(s string) fault {
+	if s == "" {
+		return fault{}
+	}
 	odd := func(r rune) bool { return r <= ' ' || r > '~' }
 	if len(s) > 16 || strings.ContainsFunc(s, odd) {
 		return fault{"is not a SenML unit", `write "Cel" for °C, "%RH" for relative humidity, "Pa", "V", "kg", …`}
 	}
+	if known := likelyUnit(s); known != "" {
+		return fault{"is not a SenML unit", `write "` + known + `"`}
+	}
 	return fault{}
+}
+
+// unitWords maps what units are called elsewhere.
+var unitWords = map[string]string{
+	"degc": "Cel", "celsius": "Cel", "fahrenheit": "degF", "kelvin": "K",
+	"mbar": "hPa", "percent": `%" or "%RH`, "rh": "%RH", "ohms": "Ohm", "volt": "V", "ampere": "A", "amps": "A", "watt": "W",
+	"rpm": "1/min", "lux": "lx", "kmh": "km/h", "kph": "km/h", "sec": "s", "liter": "l", "litre": "l",
+}
+
+// likelyUnit names the unit of the list that an unknown one stands for; "" when
+// it is known, or may be one of the user's own. Case alone tells MHz from mHz,
+// bytes from bits, and tons from tesla, so that those are left as they are.
+func likelyUnit(s string) string {
+	known := chain.Units()
+	if slices.Contains(known, s) {
+		return ""
+	}
+	if word := unitWords[strings.ToLower(s)]; word != "" {
+		return word
+	}
+	for _, k := range known {
+		prefix := (s[0]|0x20) == 'm' && s[0] != k[0]
+		if len(s) > 1 && strings.EqualFold(s, k) && !prefix && !strings.ContainsAny(k, "Bb") {
+			return k
+		}
+	}
+	return ""
 }
 
 // checkOutputUnit is checkUnit for a unit that must be named.

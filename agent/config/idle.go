@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/telhub/telhub/agent/process/chain"
 	"github.com/telhub/telhub/internal/toml"
@@ -64,6 +65,37 @@ func (l *loader) settleSilence(o *outputDraft) {
 			fmt.Sprintf("make it %s or longer, or true", shortSpan(2*o.Every)),
 		})
 	}
+}
+
+// settleReach finds limits of an alarm that no value can reach, because valid
+// holds back what lies so far out.
+func (l *loader) settleReach(o *outputDraft) {
+	a, valid := o.Alarm, o.reach()
+	if a == nil || valid == nil {
+		return
+	}
+	cure := "choose one within, widen valid, or add stale = true, which tells of values that are not valid"
+	if a.High != nil && *a.High > valid[1] {
+		l.failOutput(o, "alarm.high", fault{fmt.Sprintf("is never reached, because valid ends at %v", valid[1]), cure})
+	}
+	if a.Low != nil && *a.Low < valid[0] {
+		l.failOutput(o, "alarm.low", fault{fmt.Sprintf("is never reached, because valid begins at %v", valid[0]), cure})
+	}
+}
+
+// reach is the range that values keep to after all steps; nil when it is not
+// known, because there is no valid or the steps behind it change values.
+func (o *outputDraft) reach() []float64 {
+	for _, s := range slices.Backward(o.Steps) {
+		switch s.Op {
+		case chain.Valid:
+			return s.Args
+		case chain.Rate, chain.Median, chain.Mean, chain.Min, chain.Max, chain.EWMA, chain.Outlier, chain.Throttle:
+		default:
+			return nil
+		}
+	}
+	return nil
 }
 
 // leftOut checks the table of an output that only does not keep.

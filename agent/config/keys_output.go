@@ -46,15 +46,16 @@ var outputKeys = []Key{
 	},
 	{
 		Path: "send.change", Type: Float, Min: "0", Example: "0.1",
-		Doc: "A value is sent when it differs from the last one sent by at least so much; 0 is any difference.",
+		Doc: "A value is sent when it differs from the last one sent by at least so much. 0, or without it, is any difference.",
 	},
 	{
 		Path: "send.every", Type: Duration, Min: "1ms", Max: "7d", Example: `"5m"`,
-		Doc: "And at least so often, although it has not changed.",
+		Doc: "And at least so often, although it has not changed: the heartbeat. It makes nothing rarer; for that there are change, filter = \"throttle 1m\" and aggregate.",
 	},
 	{
 		Path: "alarm", Type: Inner, Example: `{ high = 35, clear = 33, for = "2m" }`,
-		Doc: "Alarm of the output; at least one of high, low and stale. It is raised and cleared exactly once, in lane alarm.",
+		Doc: "Alarm of the output; at least one of high, low and stale. It is raised and cleared exactly once, in lane alarm. " +
+			"An output has one; a second one, such as a higher limit of another level, stands at a derived output: value = \"temperature\", send = false.",
 	},
 	{
 		Path: "alarm.high", Type: Float, Example: "35",

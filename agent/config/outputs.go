@@ -45,6 +45,9 @@ func (l *loader) failOutput(o *outputDraft, key string, f fault) {
 // readOutput reads the table of one output.
 func (l *loader) readOutput(d *draft, name string, t *toml.Node) {
 	o := &outputDraft{owner: d, table: t, path: d.label + "." + toml.Shorten(name), Output: Output{Name: name}}
+	if l.misplacedTable(o) {
+		return
+	}
 	d.outputs = append(d.outputs, o)
 	if d.byName == nil {
 		d.byName = make(map[string]*outputDraft)
@@ -68,10 +71,53 @@ func (l *loader) readOutput(d *draft, name string, t *toml.Node) {
 	}
 }
 
+// misplacedTable reports a table that cannot be an output's: a key of outputs
+// among those of the sensor, or one that names the sensor, as in
+// [sensor.greenhouse.temperature].
+func (l *loader) misplacedTable(o *outputDraft) (found bool) {
+	if o.table.Fields["value"] != nil || o.owner.mayMeasure(o.Name) {
+		return false
+	}
+	if findKey(outputKeys, o.Name) != nil {
+		o.owner.broken = true
+		l.add(l.line(o.table), o.path, fault{"unknown key", o.owner.outputKeyCure(o.Name)})
+		return true
+	}
+	for _, key := range o.table.Keys {
+		n := o.table.Fields[key]
+		if n.Kind != toml.Table || findKey(outputKeys, key) != nil {
+			continue
+		}
+		found, o.owner.broken = true, true
+		l.add(l.line(n), join(o.path, toml.Shorten(key)), fault{
+			"unknown section",
+			"an output's table leaves the sensor's name out: write [sensor." + toml.Shorten(key) + "], below the [[sensor]] that it belongs to",
+		})
+	}
+	return found
+}
+
 // misplacedOutput maps keys that stand elsewhere, or are called otherwise by
 // other programs.
 var misplacedOutput = map[string]string{
-	"multiply": "write scale", "gain": "write scale", "factor": "write scale", "expression": "write value",
+	"multiply": "write scale", "gain": "write scale", "factor": "write scale", "multiplier": "write scale",
+	"expression": "write value", "formula": "write value", "lambda": "write value", "template": "write value",
+	"calibration": "write calibrate", "unit_of_measurement": "write unit",
+	"deadband": "write send = { change = 0.1 }", "delta": "write send = { change = 0.1 }", "heartbeat": `write send = { every = "5m" }`,
+	"precision": `write filter = "round 1" for one decimal`, "accuracy_decimals": `write filter = "round 1" for one decimal`,
+	"decimals":   `write filter = "round 1" for one decimal`,
+	"hysteresis": "write alarm = { high = 35, clear = 33 }: it is raised at high and cleared at clear",
+	"threshold":  "write alarm = { high = 35 }, or low",
+
+	"alarm.hysteresis": "write clear, the value at which it is cleared", "alarm.deadband": "write clear, the value at which it is cleared",
+	"alarm.above": "write high", "alarm.max": "write high", "alarm.hi": "write high",
+	"alarm.below": "write low", "alarm.min": "write low", "alarm.lo": "write low",
+	"alarm.delay": "write for", "alarm.duration": "write for", "alarm.severity": "write level", "alarm.priority": "write level",
+	"alarm.timeout": "write stale", "alarm.output": "write drive", "alarm.gpio": "define an [indicator.NAME], and name it in drive",
+
+	"send.delta": "write change", "send.deadband": "write change", "send.interval": "write every", "send.heartbeat": "write every", "send.max": "write every",
+	"aggregate.period": "write window", "aggregate.every": "write window", "aggregate.function": "write of", "aggregate.stats": "write of",
+
 	"min": "write valid = [min, max] for limits, filter for the smallest of a window, or aggregate for a channel of its own",
 	"max": "write valid = [min, max] for limits, filter for the largest of a window, or aggregate for a channel of its own",
 }
@@ -187,7 +233,11 @@ func (l *loader) inner(o *outputDraft, section, path string, t *toml.Node, take 
 				}
 			}
 			o.broken = true
-			l.add(l.line(n), join(o.path, at), fault{"unknown key", didYouMean(name, names)})
+			cure := misplacedOutput[section+"."+name]
+			if cure == "" {
+				cure = didYouMean(name, names)
+			}
+			l.add(l.line(n), join(o.path, at), fault{"unknown key", cure})
 			continue
 		}
 		v, f := k.parse(n)

@@ -42,7 +42,8 @@ which ones travel. Aggregates are outputs called ` + "`<output>_<statistic>_<win
 ` + "`_90s`, `_1h30m`" + `.
 
 Windows are of time or of values. Time is the board's own, which nobody sets, so that a window is as wide as it says whatever
-happens to the date. A window of time that could hold no more than one value is an error, because it would do nothing.
+happens to the date. Aggregates' windows follow each other on that clock, so that they do not begin with the full minute of the
+day; an aggregate's date is the end of its window, and a window without a value gives none. A window of time that could hold no more than one value is an error, because it would do nothing.
 `
 
 const referenceExpressions = `

@@ -218,6 +218,8 @@ func (l *loader) unknownOption(d *draft, own []Key, name string, n *toml.Node) {
 		cure = "write a table for the output, as in " + name + " = { offset = -0.4 }"
 	} else if near := spell.Nearest(name, candidates); near != "" {
 		cure = "did you mean " + near + "?"
+	} else if findKey(outputKeys, name) != nil {
+		cure = d.outputKeyCure(name)
 	} else if len(own) > 0 {
 		cure = d.Engine.Name + " has the options " + strings.Join(pathsOf(own), ", ")
 	} else {
@@ -227,15 +229,28 @@ func (l *loader) unknownOption(d *draft, own []Key, name string, n *toml.Node) {
 	l.add(l.line(n), path, fault{"unknown key", cure})
 }
 
+// outputKeyCure says where a key of outputs belongs that stands among those of
+// the sensor.
+func (d *draft) outputKeyCure(key string) string {
+	example := "NAME"
+	if outputs := d.likelyOutputs(); len(outputs) > 0 {
+		example = outputs[0]
+	}
+	return "it is a key of outputs: write it below [sensor." + example + "], or as " + example + "." + key + " = …"
+}
+
 // mayMeasure reports whether the engine, with the options read so far, has an
 // output of this name.
-func (d *draft) mayMeasure(name string) bool {
+func (d *draft) mayMeasure(name string) bool { return slices.Contains(d.likelyOutputs(), name) }
+
+// likelyOutputs names what the engine measures with the options read so far.
+func (d *draft) likelyOutputs() []string {
 	spec := d.Spec()
 	if spec.Addr == 0 && len(d.Engine.Addrs) > 0 {
 		spec.Addr = d.Engine.Addrs[0]
 	}
 	facts, _ := catalog.Check(spec) // what is wrong with the options is reported elsewhere
-	return slices.Contains(names(facts.Outputs), name)
+	return names(facts.Outputs)
 }
 
 // optionTypes translates the catalog's types.

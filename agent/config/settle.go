@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/telhub/telhub/agent/process/chain"
+	"github.com/telhub/telhub/agent/process/expr"
 	"github.com/telhub/telhub/drivers"
 	"github.com/telhub/telhub/internal/spell"
 	"github.com/telhub/telhub/internal/toml"
@@ -81,6 +82,9 @@ func (l *loader) unknownOutputCure(d *draft, name string) string {
 	if len(l.problems) > maxProblems { // further ones are only counted
 		return ""
 	}
+	if of := aggregateOf(d, expr.Ref{Name: name}, []*draft{d}); of != "" {
+		return `it is an aggregate of ` + of + `; for steps or an alarm of its own derive an output: value = "` + of + `", filter = "mean 1m"`
+	}
 	candidates := slices.Concat(names(d.facts), pathsOf(sensorKeys), pathsOf(optionKeys(&d.Engine)))
 	if near := spell.Nearest(name, candidates); near != "" {
 		return "did you mean " + near + "?"
@@ -147,6 +151,7 @@ func (l *loader) settle(o *outputDraft) {
 	l.settleAggregates(o)
 	l.settleSend(o)
 	l.settleSilence(o)
+	l.settleReach(o)
 	l.leftOut(o)
 }
 

@@ -68,12 +68,25 @@ func valueHint(value string) (msg, cure string) {
 		return "", `close the text with "`
 	case isLetter(value[0]), strings.IndexByte("/~_", value[0]) >= 0:
 		return "text without quotes", `put it in double quotes, as in key = "text"`
+	case decimalComma(value):
+		return "a number with a comma", "decimals have a point, as in 0.5"
 	case len(value) > 1 && value[0] == '0' && value[1] >= '0' && value[1] <= '9':
 		return "a number begins with 0", "drop the 0; hexadecimal is written 0x76"
+	case strings.Trim(value, "0123456789.-") == "":
+		return "", "the number is fine: close the list above it with ]"
 	case value[0] >= '0' && value[0] <= '9':
 		return "", `put what is not a plain number in double quotes, as in "10s" or "256MB"`
 	}
 	return "", ""
+}
+
+// decimalComma reports whether value is one number, written as "0,5".
+func decimalComma(value string) bool {
+	whole, rest, found := strings.Cut(strings.TrimLeft(value, "+-"), ",")
+	rest, _, _ = strings.Cut(rest, "#")
+	rest = strings.TrimSpace(rest)
+	digits := func(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+	return found && digits(whole) && digits(rest)
 }
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
