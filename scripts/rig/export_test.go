@@ -29,18 +29,17 @@ type stored struct {
 }
 
 // copySpool copies the board's spool at one instant, as near as one can beside
-// the agent, and exports the copy: what the agent writes over while an export
-// looks for it would be missing.
+// the agent, and exports what of the copy is whole: what the agent writes over
+// while an export looks for it would be missing.
 const copySpool = "rm -rf /tmp/spool && cp -r /var/lib/telhub /tmp/spool && " +
-	"telhub spool export --dir /tmp/spool >/tmp/export && gzip -c /tmp/export | base64 -w 0; echo"
+	"{ telhub spool export --dir /tmp/spool >/tmp/export; gzip -c /tmp/export | base64 -w 0; echo; }"
 
 // export reads the board's spool beside the agent and returns the frames that
 // the test has not seen yet.
 func (w *history) export(t *testing.T) map[kept]stored {
 	t.Helper()
 	fresh := make(map[kept]stored)
-	packed, err := base64.StdEncoding.DecodeString(strings.TrimSpace(
-		w.run(t, copySpool)))
+	packed, err := base64.StdEncoding.DecodeString(strings.TrimSpace(w.run(t, copySpool)))
 	if err != nil {
 		t.Fatal(err)
 	}
