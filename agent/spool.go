@@ -60,13 +60,23 @@ func (s spool) Reassign(epoch uint64) error {
 	return err
 }
 
-// Next implements uplink.Store. Frames of an earlier configuration may be
-// larger than any of this one; dst then grows once.
+// Next implements uplink.Store.
 func (s spool) Next(lane frame.Lane, after frame.ID, dst *frame.Frame) (bool, error) {
-	ok, err := s.Store.Next(lane, after, dst)
+	return s.read(s.Store.Next, lane, after, dst)
+}
+
+// Peek implements checkpoint.Store.
+func (s spool) Peek(lane frame.Lane, after frame.ID, dst *frame.Frame) (bool, error) {
+	return s.read(s.Store.Peek, lane, after, dst)
+}
+
+// read reads a frame. Those of an earlier configuration may be larger than any
+// of this one; dst then grows once.
+func (s spool) read(next func(frame.Lane, frame.ID, *frame.Frame) (bool, error), lane frame.Lane, after frame.ID, dst *frame.Frame) (bool, error) {
+	ok, err := next(lane, after, dst)
 	if errors.Is(err, store.ErrShort) {
 		dst.Payload = make([]byte, 0, s.Stats().MaxPayload)
-		return s.Store.Next(lane, after, dst)
+		return next(lane, after, dst)
 	}
 	return ok, err
 }

@@ -94,8 +94,8 @@ func alarmState(word string) (drivers.Alarm, bool) {
 func (a *Agent) remember(ctx context.Context) {
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
-	a.save(false) // this boot is known from now on
 	saved := a.clock.Generation()
+	a.save(false) // this boot is known from now on
 	for n := 1; ; {
 		select {
 		case <-ctx.Done():

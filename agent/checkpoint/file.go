@@ -2,7 +2,6 @@ package checkpoint
 
 import (
 	"maps"
-	"strings"
 	"sync"
 
 	"github.com/telhub/telhub/agent/clock"
@@ -11,11 +10,21 @@ import (
 	"github.com/telhub/telhub/uplink/frame"
 )
 
-// event is a change of one alarm, in a frame of the store.
-type event struct {
-	id      frame.ID
-	channel string
-	Alarm
+// batch is what a run of alarm frames comes to: of each channel its last event
+// counts, so that a batch is bounded however long the store fails.
+type batch struct {
+	upTo   frame.ID
+	alarms map[string]Alarm // cleared ones, too
+}
+
+// moveTo adds b to a batch before it, and empties it.
+func (b *batch) moveTo(before *batch) {
+	if before.upTo.Less(b.upTo) {
+		before.upTo = b.upTo
+	}
+	maps.Copy(before.alarms, b.alarms)
+	b.upTo = frame.ID{}
+	clear(b.alarms)
 }
 
 // File is a checkpoint and what has happened since it was saved.
@@ -28,8 +37,8 @@ type File struct {
 	mu      sync.Mutex // guards all below
 	st      state      // Alarms and UpTo as they are committed
 	changed bool       // … and not saved
-	put     []event    // in the store's memory
-	commit  []event    // being committed
+	put     batch      // in the store's memory
+	commit  batch      // being committed
 	saved   frame.ID   // UpTo of the file
 }
 
@@ -43,7 +52,10 @@ func Open(path string) (c *File, damage, err error) {
 	if st.Alarms == nil {
 		st.Alarms = make(map[string]Alarm)
 	}
-	return &File{path: path, st: st, saved: st.UpTo}, damage, nil
+	return &File{
+		path: path, st: st, saved: st.UpTo,
+		put: batch{alarms: make(map[string]Alarm)}, commit: batch{alarms: make(map[string]Alarm)},
+	}, damage, nil
 }
 
 // Alarms returns the alarms that are raised.
@@ -83,7 +95,9 @@ func (c *File) SetFlash(s flash.State) {
 
 // Store is where alarm frames are; buffer/store satisfies it.
 type Store interface {
-	Next(lane frame.Lane, after frame.ID, dst *frame.Frame) (ok bool, err error)
+	// Epoch is that of this run: all frames there are of earlier ones.
+	Epoch() uint64
+	Peek(lane frame.Lane, after frame.ID, dst *frame.Frame) (ok bool, err error)
 }
 
 // Replay takes in the alarm frames that were committed after the file was
@@ -91,15 +105,20 @@ type Store interface {
 func (c *File) Replay(s Store, dst *frame.Frame) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.st.UpTo.Epoch >= s.Epoch() {
+		// The file is another store's, or this one has lost its count: the
+		// number stands for no frame here. Events that are taken in again
+		// change nothing.
+		c.st.UpTo, c.saved, c.changed = frame.ID{}, frame.ID{}, true
+	}
 	for after := c.st.UpTo; ; after = dst.ID {
-		ok, err := s.Next(frame.Alarm, after, dst)
+		ok, err := s.Peek(frame.Alarm, after, dst)
 		if err != nil || !ok {
 			return err
 		}
-		for _, e := range c.events(dst) {
-			c.apply(e)
-		}
-		c.st.UpTo, c.changed = dst.ID, true
+		c.events(dst, &c.put)
+		c.put.moveTo(&c.commit)
+		c.applyLocked()
 	}
 }
 
@@ -109,18 +128,17 @@ func (c *File) Put(f *frame.Frame) {
 	if f.Lane != frame.Alarm {
 		return
 	}
-	events := c.events(f)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.put = append(c.put, events...)
+	c.events(f, &c.put)
 }
 
-// events decodes an alarm frame. A gap record, or one that does not decode,
-// says nothing but its number.
-func (c *File) events(f *frame.Frame) []event {
-	list := []event{{id: f.ID}}
+// events decodes an alarm frame and adds it to a batch. A gap record, or one
+// that does not decode, says nothing but its number.
+func (c *File) events(f *frame.Frame, to *batch) {
+	to.upTo = f.ID
 	if f.Kind != frame.Data || c.dec.Decode(f.Payload, f.N, f.T0) != nil {
-		return list
+		return
 	}
 	for i := range c.dec.Len() {
 		r := c.dec.At(i)
@@ -128,9 +146,8 @@ func (c *File) events(f *frame.Frame) []event {
 			continue
 		}
 		name, _ := c.dec.Channel(r.Channel)
-		list = append(list, event{f.ID, string(name), Alarm{r.Alarm.String(), r.Stamp, f.Boot}})
+		to.alarms[string(name)] = Alarm{r.Alarm.String(), r.Stamp, f.Boot}
 	}
-	return list
 }
 
 // Begin is called before the store commits, End after it. What is Put in
@@ -138,35 +155,33 @@ func (c *File) events(f *frame.Frame) []event {
 func (c *File) Begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.commit, c.put = append(c.commit, c.put...), c.put[:0]
+	c.put.moveTo(&c.commit)
 }
 
 // End says whether the commit succeeded.
 func (c *File) End(ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !ok {
-		return // the next one takes it, too
+	if ok { // else the next one takes it, too
+		c.applyLocked()
 	}
-	for _, e := range c.commit {
-		c.apply(e)
-		if c.st.UpTo.Less(e.id) {
-			c.st.UpTo = e.id
-		}
-		c.changed = true
-	}
-	c.commit = c.commit[:0]
 }
 
-func (c *File) apply(e event) {
-	switch {
-	case e.channel == "":
-	case e.State == drivers.AlarmClear.String():
-		delete(c.st.Alarms, e.channel)
-	default:
-		e.channel = strings.Clone(e.channel)
-		c.st.Alarms[e.channel] = e.Alarm
+// applyLocked makes what was committed the state.
+func (c *File) applyLocked() {
+	if !c.st.UpTo.Less(c.commit.upTo) {
+		return // nothing was
 	}
+	c.st.UpTo, c.changed = c.commit.upTo, true
+	for channel, a := range c.commit.alarms {
+		if a.State == drivers.AlarmClear.String() {
+			delete(c.st.Alarms, channel)
+		} else {
+			c.st.Alarms[channel] = a
+		}
+	}
+	c.commit.upTo = frame.ID{}
+	clear(c.commit.alarms)
 }
 
 // Saved returns up to where lane alarm is on the record: what the store holds
@@ -188,11 +203,8 @@ func (c *File) Reassign(from, to uint64) {
 	}
 	move(&c.st.UpTo)
 	move(&c.saved)
-	for _, list := range [][]event{c.put, c.commit} {
-		for i := range list {
-			move(&list[i].id)
-		}
-	}
+	move(&c.put.upTo)
+	move(&c.commit.upTo)
 }
 
 // Changed reports whether alarms have changed since the last Save.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -40,19 +41,26 @@ type state struct {
 	Flash    *flash.State       `json:"flash,omitempty"` // never changed once it is here
 }
 
-const version = 1
+const (
+	version = 1
+	// maxSize is what a file can take in bytes: many times what thousands of
+	// channels need, and little enough to be read on any board.
+	maxSize = 1 << 20
+)
 
 // load reads a state. A file that is not one is set aside, never deleted, and
 // damage says so; err means that it could not even be read.
 func load(path string) (st state, damage, err error) {
-	b, err := os.ReadFile(path)
+	b, err := read(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return state{Version: version}, nil, nil
 	case err != nil:
 		return st, nil, fmt.Errorf("checkpoint: %w", err)
 	}
-	damage = json.Unmarshal(b, &st)
+	if damage = errSize; len(b) <= maxSize {
+		damage = json.Unmarshal(b, &st)
+	}
 	if damage == nil && st.Version != version {
 		damage = fmt.Errorf("is of version %d, not %d", st.Version, version)
 	}
@@ -66,12 +74,27 @@ func load(path string) (st state, damage, err error) {
 	return state{Version: version}, fmt.Errorf("checkpoint: %s: %w; it was set aside as %s", path, damage, bad), nil
 }
 
+var errSize = fmt.Errorf("holds more than %d bytes", maxSize)
+
+// read reads a file, of one that is too large no more than shows that it is.
+func read(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxSize+1))
+}
+
 // write replaces the file at path by st. After a power cut the file is the old
 // one or the new one.
 func (st *state) write(path string) (err error) {
 	b, err := json.Marshal(st)
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
+	}
+	if len(b) > maxSize {
+		return fmt.Errorf("checkpoint: %d bytes are more than the %d that are read back", len(b), maxSize)
 	}
 	tmp := path + ".tmp"
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)

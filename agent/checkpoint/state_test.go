@@ -118,3 +118,22 @@ func TestFailedSaveKeepsTheOldFile(t *testing.T) {
 		t.Errorf("a save that failed left %q, %v; want %q", after, err, before)
 	}
 }
+
+// A file that has grown beyond all measure is not read into memory.
+func TestAHugeFileIsSetAsideUnread(t *testing.T) {
+	path := filepath.Join(t.TempDir(), Name)
+	text := `{"version":1,"alarms":{"box/t":{"state":"high"}}}` + strings.Repeat(" ", maxSize)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, damage, err := Open(path)
+	if err != nil || damage == nil || !strings.Contains(damage.Error(), "more than 1048576 bytes") || len(c.Alarms()) > 0 {
+		t.Errorf("Open gave %v, %v, alarms %v", damage, err, c.Alarms())
+	}
+	if err := c.Save(map[string]Counter{"box/t": {Expression: strings.Repeat("x", maxSize)}}, nil); err == nil {
+		t.Error("Save wrote what Open would not read")
+	}
+	if !c.Changed() {
+		t.Error("what was not saved is taken for saved")
+	}
+}

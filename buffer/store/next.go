@@ -59,11 +59,21 @@ func cutGap(dst *frame.Frame, after frame.ID) error {
 // allocates only with the first call of a lane after a commit or in another
 // segment, and for gap records.
 func (s *Store) Next(lane frame.Lane, after frame.ID, dst *frame.Frame) (ok bool, err error) {
+	return s.read(lane, after, dst, true)
+}
+
+// Peek is Next for who only looks: what it returns is not on its way to the
+// server, so it is given up in its turn when room is wanted.
+func (s *Store) Peek(lane frame.Lane, after frame.ID, dst *frame.Frame) (ok bool, err error) {
+	return s.read(lane, after, dst, false)
+}
+
+func (s *Store) read(lane frame.Lane, after frame.ID, dst *frame.Frame, hand bool) (ok bool, err error) {
 	if lane >= frame.Lanes {
 		return false, fmt.Errorf("store: %s is no lane", lane)
 	}
 	for {
-		g, err := s.next(lane, after, dst, &ok)
+		g, err := s.next(lane, after, dst, hand, &ok)
 		if g == nil || err == nil {
 			return ok, err
 		}
@@ -72,7 +82,7 @@ func (s *Store) Next(lane frame.Lane, after frame.ID, dst *frame.Frame) (ok bool
 }
 
 // next does the work of Next. A segment with its error is damaged.
-func (s *Store) next(lane frame.Lane, after frame.ID, dst *frame.Frame, ok *bool) (*segment, error) {
+func (s *Store) next(lane frame.Lane, after frame.ID, dst *frame.Frame, hand bool, ok *bool) (*segment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	*ok = false
@@ -106,7 +116,7 @@ func (s *Store) next(lane frame.Lane, after frame.ID, dst *frame.Frame, ok *bool
 			return nil, err
 		}
 	}
-	if s.handed[lane].Less(at.id) {
+	if hand && s.handed[lane].Less(at.id) {
 		s.handed[lane] = at.id
 	}
 	*ok = true
