@@ -32,6 +32,10 @@ func (l *loader) channel(d *draft, k *Key, name string, t *toml.Node) catalog.Ch
 		d.broken = true
 		l.add(at, path, f)
 	}
+	if t.Kind != toml.Table && findKey(outputKeys, name) != nil {
+		problem(l.line(t), path, fault{"is a key of outputs, and " + k.Path + " an option of " + d.Engine.Name, "give the output another name than " + k.Path})
+		return c
+	}
 	if t.Kind != toml.Table {
 		problem(l.at(t), path, fault{"is " + t.Kind.String(), "write a table, as in " + name + ` = { unit = "kg" }`})
 		return c
