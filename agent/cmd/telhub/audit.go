@@ -83,9 +83,9 @@ func (o *auditOptions) seen(r *audit.Report) error {
 	case o.file != "":
 		return fmt.Errorf("%s holds no frame of what was asked for: check --device, and that the export was complete", o.file)
 	case o.device != "":
-		return fmt.Errorf("Redis holds nothing of device %q: check --device, redis.stream and redis.shards", o.device)
+		return fmt.Errorf("redis holds nothing of device %q: check --device, redis.stream and redis.shards", o.device)
 	}
-	return errors.New("Redis holds no telhub stream: check redis.url, redis.stream and redis.shards")
+	return errors.New("redis holds no telhub stream: check redis.url, redis.stream and redis.shards")
 }
 
 // auditFile reads an export; "-" is the standard input.
