@@ -269,6 +269,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	err := a.pipeline.Stop(stopCtx)
 	stopUplink()
 	up.Wait()
+	if a.pipeline.Accounting().Waiting > 0 {
+		a.unsafe = true // it could not end in time, and nothing declares what it still holds
+	}
 	stopSides()
 	sides.Wait()
 	if a.checkpoint != nil {
