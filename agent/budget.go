@@ -23,8 +23,20 @@ const (
 	runtimeBytes = 3 << 20   // Go's own: stacks, tables, HTTP and TLS buffers, measured at rest
 	storeBytes   = 2 << 20   // bbolt while it commits or reads, measured
 	thinBytes    = 256 << 10 // a full store while it thins a segment that holds precious frames, measured
-	commitFlash  = 20 << 10  // what one bbolt commit costs on flash however small, measured
-	recordBytes  = 3         // a sample in a compact frame, with its part of the record, measured
+	recordBytes  = 3         // a sample in a compact frame, with its part of the record, where frames are small, measured
+)
+
+// What flash is written, in bytes on the device, measured on ext4 (docs/flash.md).
+const (
+	commitFlash  = 18_500 // for a commit however small
+	growFlash    = 22_400 // for a commit by which files grow: the file system's journal …
+	growPayload  = 1_600  // … which each does that brings so much; of smaller ones some do
+	payloadFlash = 1.25   // for a byte of payload
+
+	frameBytes   = 24   // of a frame, whatever is in it …
+	channelBytes = 3    // … for each channel that is in it …
+	sampleBytes  = 0.75 // … for each sample of a channel of known resolution …
+	floatBytes   = 6    // … and of any other
 )
 
 // century is the longest autonomy that is told; more would not fit a Duration.
@@ -39,12 +51,15 @@ type Budget struct {
 	Memory   int // worst case of all anonymous memory, bytes
 
 	SamplesPerSecond float64
+	PayloadPerSecond float64       // bytes of samples in large frames
 	FlashUnlimited   float64       // bytes a day, while the uplink is down and every commit comes by max_loss
 	FlashPerDay      float64       // … and as flash_budget has it
 	FlashOnline      float64       // bytes a day, while it is up: the checkpoint
 	Window           time.Duration // what a power cut may cost late in a long outage; max_loss, or more by flash_budget
 	Commits          time.Duration // how far apart commits then are
 	Autonomy         time.Duration
+
+	channels int
 }
 
 // budget computes a configuration's budget.
@@ -91,15 +106,21 @@ func (b *Budget) rates(cfg *config.Config, p *plan) {
 			if every <= 0 {
 				every = time.Second
 			}
+			each := float64(floatBytes)
+			if p.sensors[i].shown[k].Resolution > 0 {
+				each = sampleBytes
+			}
 			b.SamplesPerSecond += 1 / every.Seconds()
+			b.PayloadPerSecond += each / every.Seconds()
 		}
 	}
+	b.channels = len(p.schema.Channels)
 	b.Window = cfg.Spool.MaxLoss
 	b.FlashUnlimited = b.flash(b.Window)
 	if limit := cfg.Spool.FlashBudget; limit > 0 && b.FlashUnlimited > float64(limit) {
 		b.Window = b.stretched(limit, cfg.Spool.MaxLoss)
 	}
-	b.FlashPerDay, b.Commits = b.flash(b.Window), time.Duration(float64(b.Window)*commitsApart)
+	b.FlashPerDay, b.Commits = b.flash(b.Window), b.apart(b.Window)
 	// On disk a commit takes about a page beyond its payload.
 	kept := b.SamplesPerSecond*recordBytes*1.3 + 1024/b.Commits.Seconds()
 	if kept > 0 {
@@ -108,26 +129,37 @@ func (b *Budget) rates(cfg *config.Config, p *plan) {
 	}
 }
 
-// commitsApart is which part of the loss window lies between two commits: two
-// frames go into each (uplink, Shape).
-const commitsApart = 0.75
+// apart is how far apart commits are: as the window asks, or as the store's
+// memory does.
+func (b *Budget) apart(window time.Duration) time.Duration {
+	seconds := window.Seconds() * flash.CommitsApart
+	if b.PayloadPerSecond > 0 {
+		seconds = min(seconds, float64(b.Pending)/b.PayloadPerSecond)
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
 
 // flash is what a day without an uplink costs with a loss window.
 func (b *Budget) flash(window time.Duration) float64 {
-	perSecond := commitFlash/(window.Seconds()*commitsApart) + b.SamplesPerSecond*recordBytes
-	return perSecond*(24*time.Hour).Seconds() + b.FlashOnline
+	apart := b.apart(window).Seconds()
+	payload := 2*float64(frameBytes+channelBytes*b.channels) + b.PayloadPerSecond*apart
+	commit := commitFlash + growFlash*min(payload/growPayload, 1) + payloadFlash*payload
+	return commit/apart*day.Seconds() + b.FlashOnline
 }
 
-// stretched is the loss window that flash.Governor comes to in a long outage.
+// stretched is the loss window that flash.Governor comes to in a long outage:
+// the shortest that what flows in pays for.
 func (b *Budget) stretched(limit int64, least time.Duration) time.Duration {
-	samples := b.SamplesPerSecond*recordBytes + b.FlashOnline/(24*time.Hour).Seconds()
-	free := flash.CommitAt*flash.Refill(limit) - commitsApart*samples
-	if free <= 0 {
-		return max(flash.Longest, least)
+	income := flash.Refill(limit) * day.Seconds()
+	for window := least; window < flash.Longest; window += max(time.Second, (window / 64).Round(time.Second)) {
+		if b.flash(window) <= income {
+			return window
+		}
 	}
-	window := min(commitFlash/free, flash.Longest.Seconds())
-	return max(time.Duration(window*1e9).Round(time.Second), least)
+	return max(flash.Longest, least)
 }
+
+const day = 24 * time.Hour
 
 // Costs is what a configuration can cost, for `telhub check`.
 type Costs struct {
@@ -153,7 +185,7 @@ func (c *Costs) Contradictions(cfg *config.Config) []string {
 	if c.FlashPerDay > limit {
 		list = append(list, fmt.Sprintf("spool.flash_budget = %s cannot be kept: even so an outage costs about %s a day, %s of it the samples themselves; "+
 			"raise it, send less (a deadband, a longer every), or accept that it is exceeded: samples are never given up for it",
-			megabytes(limit), megabytes(c.FlashPerDay), megabytes(c.SamplesPerSecond*recordBytes*(24*time.Hour).Seconds())))
+			megabytes(limit), megabytes(c.FlashPerDay), megabytes(payloadFlash*c.PayloadPerSecond*day.Seconds())))
 	}
 	return list
 }

@@ -91,6 +91,12 @@ every = "200ms"
 // newRig builds the agent; nothing runs.
 func newRig(t *testing.T, cfg *config.Config) *rig {
 	t.Helper()
+	return newRigAt(t, cfg, "")
+}
+
+// newRigAt is newRig where the kernel tells of flash below root.
+func newRigAt(t *testing.T, cfg *config.Config, root string) *rig {
+	t.Helper()
 	r := &rig{bus: sim.NewI2CBus("i2c1"), log: &logBuffer{}}
 	bme, tmp := sim.NewBME280(sim.BMxTypical()), sim.NewTMP102()
 	bme.Set(21.5, 101325, 60)
@@ -98,7 +104,7 @@ func newRig(t *testing.T, cfg *config.Config) *rig {
 	r.bus.Attach(0x76, bme)
 	r.bus.Attach(0x48, tmp)
 	a, err := New(cfg, Options{
-		Version: "v1.2.3", Board: &board.Board{Name: "rig"}, Log: NewLog(cfg.Log, r.log),
+		Version: "v1.2.3", Root: root, Board: &board.Board{Name: "rig"}, Log: NewLog(cfg.Log, r.log),
 		Openers: Openers{I2C: func(path string, _ time.Duration) (I2C, error) {
 			if path != rigBus {
 				return nil, fmt.Errorf("no bus %s", path)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/telhub/telhub/agent/clock"
+	"github.com/telhub/telhub/agent/flash"
 	"github.com/telhub/telhub/agent/httpapi"
 	"github.com/telhub/telhub/agent/pipeline"
 	"github.com/telhub/telhub/drivers"
@@ -102,7 +103,7 @@ func (a *Agent) spool() httpapi.Spool {
 		return s
 	}
 	window := a.wear.window()
-	s.LossWindow, s.Commits = window.Seconds(), window.Seconds()*commitsApart
+	s.LossWindow, s.Commits = window.Seconds(), window.Seconds()*flash.CommitsApart
 	s.FlashBudget, s.FlashDay = uint64(a.cfg.Spool.FlashBudget), uint64(a.wear.governor.LastDay(a.wear.now()))
 	st := a.store.Stats()
 	s.State, s.Bytes, s.Dropped, s.Salvaged = "ok", uint64(st.DiskBytes), st.Dropped, uint64(st.Damaged)

@@ -20,6 +20,10 @@ const (
 	reserveShare = 0.25
 	refillShare  = 0.73
 
+	// debtShare is what of a budget may be owed before windows are the longest.
+	// A little debt, such as one commit, hardly changes them.
+	debtShare = 0.02
+
 	// spendOver is in what time the reserve may be spent: what it holds is
 	// given out evenly over this, so that it thins out and never ends abruptly.
 	spendOver = 10 * time.Minute
@@ -32,8 +36,9 @@ const (
 	smoothing = 0.2
 	outlier   = 4 // a commit counts as so many times the mean at most
 
-	// CommitAt is the part of the window after which a commit begins.
-	CommitAt = 0.8
+	// CommitsApart is which part of the window lies between two commits: that is
+	// how the uplink fills frames.
+	CommitsApart = 0.75
 
 	// boundStep is by what factor the bound on windows grows.
 	boundStep = 4
@@ -134,11 +139,13 @@ func (g *Governor) wantedLocked() time.Duration {
 		return g.o.MaxLoss
 	}
 	longest := max(Longest, g.o.MaxLoss)
-	rate := Refill(g.o.Budget) + g.tokens/spendOver.Seconds()
-	if rate <= 0 {
+	rate := Refill(g.o.Budget)
+	if g.tokens >= 0 {
+		rate += g.tokens / spendOver.Seconds()
+	} else if rate *= 1 + g.tokens/(debtShare*float64(g.o.Budget)); rate <= 0 {
 		return longest
 	}
-	seconds := max(g.cost, CommitCost/2) / rate / CommitAt
+	seconds := max(g.cost, CommitCost/2) / rate / CommitsApart
 	return max(g.o.MaxLoss, time.Duration(min(seconds, longest.Seconds())*1e9))
 }
 

@@ -22,7 +22,7 @@ func outage(g *Governor, from int64, d time.Duration, fixed, rate func() float64
 	for at, last := from, from; at < from+int64(d); {
 		allowed(g, at)
 		w := g.Window(at)
-		at += int64(float64(w) * CommitAt)
+		at += int64(float64(w) * CommitsApart)
 		bytes := int64(fixed() + rate()*float64(at-last)/1e9)
 		last = at
 		g.Spend(at, bytes, true)
@@ -76,7 +76,7 @@ func TestALongOutageStaysInsideTheBudget(t *testing.T) {
 			t.Errorf("%v bytes/s: %d in 24 hours, want nearly %d", rate, worst, budget)
 		}
 		// What flows in, less the samples, pays for a commit of 20 kB each so often.
-		want := time.Duration(20e3 / (Refill(budget) - rate) / CommitAt * 1e9)
+		want := time.Duration(20e3 / (Refill(budget) - rate) / CommitsApart * 1e9)
 		if got := windows[len(windows)-1]; got < want*9/10 || got > want*11/10 {
 			t.Errorf("%v bytes/s: window is %v in the end, want about %v", rate, got, want)
 		}
