@@ -58,8 +58,10 @@ func (w *world) adapterComesBack(t *testing.T) {
 	start := time.Now()
 	w.awaitPort(t, "ttyUSB0")
 	t.Logf("open again after %.1f s", time.Since(start).Seconds())
+	wait(t, time.Second) // a port that is open is yet to be set up
 	w.counter.start(w.plugged)
 	w.awaitCounter(t, w.counter.last()+1)
+	w.awaitCounterOnce(t, w.counter.last())
 	w.checkPid(t)
 }
 
@@ -121,21 +123,32 @@ func (w *world) report(t *testing.T, from int, restored time.Time) {
 // awaitCounterOnce waits until every number up to n has come.
 func (w *world) awaitCounterOnce(t *testing.T, n int) {
 	t.Helper()
-	await(t, 90*time.Second, fmt.Sprintf("all of the counter up to %d", n), func() bool {
+	var missing []int
+	for deadline := time.Now().Add(90 * time.Second); ; wait(t, 50*time.Millisecond) {
 		w.read(t)
-		seen := make(map[int]bool)
-		first := n
-		for _, v := range values(w.since(0, "counter/n")) {
-			seen[int(v)] = true
-			first = min(first, int(v))
+		if missing = w.missing(n); len(missing) == 0 {
+			return
 		}
-		for i := first; i <= n; i++ {
-			if !seen[i] {
-				return false
-			}
+		if time.Now().After(deadline) {
+			t.Fatalf("of the counter up to %d these have not come: %d", n, missing)
 		}
-		return true
-	})
+	}
+}
+
+// missing lists the numbers up to n, from the first that came, that have not.
+func (w *world) missing(n int) (list []int) {
+	seen := make(map[int]bool)
+	first := n
+	for _, v := range values(w.since(0, "counter/n")) {
+		seen[int(v)] = true
+		first = min(first, int(v))
+	}
+	for i := first; i <= n; i++ {
+		if !seen[i] {
+			list = append(list, i)
+		}
+	}
+	return list
 }
 
 // awaitDrained waits until the agent's spool is empty.
