@@ -55,6 +55,27 @@ func (a *Agent) registerQueue(r *metrics.Registry) {
 		stat(func(s pipeline.Stats) float64 { return float64(s.Withheld) }))
 	r.CounterFunc(prefix+"backpressure_events_total", "Times that sampling was slowed because the ring filled.",
 		stat(func(s pipeline.Stats) float64 { return float64(s.PressureEvents) }))
+	a.registerPressure(r, stat)
+}
+
+// registerPressure registers the state of back-pressure of each ring there is.
+func (a *Agent) registerPressure(r *metrics.Registry, stat func(func(pipeline.Stats) float64) func() float64) {
+	for _, class := range []frame.Class{frame.Normal, frame.High} {
+		of := func(s pipeline.Stats) pipeline.RingStats {
+			if class == frame.High {
+				return s.High
+			}
+			return s.RingStats
+		}
+		if of(a.pipeline.Stats()).RingCap == 0 {
+			continue
+		}
+		label := metrics.Label{Name: "class", Value: class.String()}
+		r.GaugeFunc(prefix+"backpressure_period_factor", "By how much periods are stretched because the ring fills: 1, 2, 4 or 8.",
+			stat(func(s pipeline.Stats) float64 { return float64(of(s).Stretch) }), label)
+		r.GaugeFunc(prefix+"queue_fill_ratio", "Samples in a ring, of what it holds.",
+			stat(func(s pipeline.Stats) float64 { return float64(of(s).RingLen) / float64(of(s).RingCap) }), label)
+	}
 }
 
 // registerAlarms registers a series for each state that an alarm can have.
@@ -84,6 +105,8 @@ func (a *Agent) registerSensors(r *metrics.Registry) {
 			stat(func(s *pipeline.SensorStats) float64 { return boolean(s.Up) }), label)
 		r.CounterFunc(prefix+"sensor_skipped_total", "Measurements left out because the bus was busy.",
 			stat(func(s *pipeline.SensorStats) float64 { return float64(s.Skipped) }), label)
+		r.CounterFunc(prefix+"sensor_spared_total", "Measurements left out because the ring filled and periods were stretched.",
+			stat(func(s *pipeline.SensorStats) float64 { return float64(s.Spared) }), label)
 		r.CounterFunc(prefix+"sensor_corrupt_total", "Corrupt sentences, lines or telegrams of a stream.",
 			stat(func(s *pipeline.SensorStats) float64 { return float64(s.Corrupt) }), label)
 		for k := range pipeline.ErrorKind(pipeline.ErrorKinds) {
@@ -108,6 +131,8 @@ func (a *Agent) registerUplink(r *metrics.Registry) {
 	}
 	r.GaugeFunc(prefix+"uplink_connected", "1 while frames flow to Redis.",
 		stat(func(s *uplink.Status) float64 { return boolean(s.Connected) }))
+	r.GaugeFunc(prefix+"uplink_live", "1 while new frames of normal priority go out live; 0: they go to the spool first.",
+		stat(func(s *uplink.Status) float64 { return boolean(s.Live) }))
 	r.GaugeFunc(prefix+"uplink_fenced", "1 when another agent has taken over this device's name.",
 		stat(func(s *uplink.Status) float64 { return boolean(s.Fenced) }))
 	r.GaugeFunc(prefix+"uplink_durability", "Level in force: 0 memory, 1 age, 2 aof, 3 replica.",

@@ -24,6 +24,11 @@ var contract = []struct{ name, kind, series string }{
 	{"circuit_breaker_trips_total", "counter", ""},
 	{"retries_total", "counter", ""},
 	{"backpressure_events_total", "counter", ""},
+	{"backpressure_period_factor", "gauge", `{class="normal"}`},
+	{"queue_fill_ratio", "gauge", `{class="normal"}`},
+	{"sensor_spared_total", "counter", `{sensor="board"}`},
+	{"sensor_skipped_total", "counter", `{sensor="board"}`},
+	{"uplink_live", "gauge", ""},
 	{"workers_busy", "gauge", ""},
 	{"workers", "gauge", ""},
 	{"spool_frames", "gauge", ""},
@@ -80,8 +85,9 @@ func TestMetricsOfTheContract(t *testing.T) {
 		}
 	}
 	for series, want := range map[string]string{
-		"queue_capacity": "8192", "workers": "2", "circuit_breaker_state": "0", "uplink_connected": "1",
-		`sensor_up{sensor="board"}`: "1", `build_info{version="v1.2.3"}`: "1", `samples_lost_total{cause="store_full"}`: "0",
+		"queue_capacity": "8192", "workers": "2", "circuit_breaker_state": "0", "uplink_connected": "1", "uplink_live": "1",
+		`backpressure_period_factor{class="normal"}`: "1",
+		`sensor_up{sensor="board"}`:                  "1", `build_info{version="v1.2.3"}`: "1", `samples_lost_total{cause="store_full"}`: "0",
 	} {
 		if got := values[prefix+series]; got != want {
 			t.Errorf("%s is %q, want %s", series, got, want)

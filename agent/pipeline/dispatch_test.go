@@ -280,8 +280,11 @@ func TestPressureStretchesPeriodsAndLetsGo(t *testing.T) {
 		if s.Stretch != 8 || s.PressureEvents != 3 {
 			t.Errorf("stretched ×%d in %d events, want ×8 in 3", s.Stretch, s.PressureEvents)
 		}
-		n := r.sensor(0).Readings
+		n, spared := r.sensor(0).Readings, r.sensor(0).Spared
 		wait(8 * time.Second)
+		if got := r.sensor(0).Spared - spared; got != 700 {
+			t.Errorf("%d measurements count as spared in 8 s, want 700", got)
+		}
 		if got := r.sensor(0).Readings - n; got != 100 {
 			t.Errorf("%d readings in 8 s, want 100 at an eighth of the rate", got)
 		}

@@ -152,6 +152,9 @@ func (s *poller) begin(now int64) {
 	if s.jitter != nil {
 		s.jitter.Observe(math.Abs(float64(now-s.slot)) / 1e9)
 	}
+	if f := s.factor(); f > 1 {
+		s.count.spared.Add(uint64(f - 1))
+	}
 	s.settle(s.slot, now)
 	s.begun = now
 	s.tries = 0

@@ -46,6 +46,7 @@ type counters struct {
 	readings atomic.Uint64
 	errors   [ErrorKinds]atomic.Uint64
 	skipped  atomic.Uint64
+	spared   atomic.Uint64
 	inits    atomic.Uint64 // initialisations after the first
 	reopens  atomic.Uint64
 	good     atomic.Uint64 // well-formed units of a stream

@@ -12,6 +12,7 @@ type SensorStats struct {
 	Readings uint64
 	Errors   [ErrorKinds]uint64 // by ErrorKind; each try counts
 	Skipped  uint64             // slots that passed entirely while the bus was busy
+	Spared   uint64             // measurements left out because back-pressure stretched the period
 	Inits    uint64             // initialisations after the first
 	Reopens  uint64             // of a stream's port
 	Good     uint64             // well-formed units of a stream
@@ -106,7 +107,7 @@ func (s *source) stats(now int64) SensorStats {
 	x := SensorStats{
 		Name: s.name, Use: s.use, Bus: s.bus,
 		Up: c.up.Load(), Samples: c.samples.Load(), Readings: c.readings.Load(),
-		Skipped: c.skipped.Load(), Inits: c.inits.Load(), Reopens: c.reopens.Load(),
+		Skipped: c.skipped.Load(), Spared: c.spared.Load(), Inits: c.inits.Load(), Reopens: c.reopens.Load(),
 		Good: c.good.Load(), Corrupt: c.corrupt.Load(),
 		LateMax: time.Duration(c.lateMax.Load()), LastOK: c.lastOK.Load(),
 		LastError: c.text.get(), LastErrorAt: c.lastError.Load(),
