@@ -94,9 +94,10 @@ func New(cfg *config.Config, o Options) (a *Agent, err error) {
 		cfg: cfg, opts: o, log: o.Log, started: time.Now(),
 		dated: make(chan struct{}, 1), raised: make(map[int]checkpoint.Alarm),
 	}
+	opened := a // "return nil, err" sets a
 	defer func() {
 		if err != nil {
-			a.close()
+			opened.close()
 		}
 	}()
 	if a.board = o.Board; a.board == nil {

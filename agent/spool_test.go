@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/telhub/telhub/agent/clock"
+	"github.com/telhub/telhub/board"
 	"github.com/telhub/telhub/buffer/store"
 	"github.com/telhub/telhub/uplink"
 	"github.com/telhub/telhub/uplink/frame"
@@ -35,6 +36,17 @@ func TestPowerCutInAnUndatedBoot(t *testing.T) {
 	got := powerCut(&store.Unclean{LastT1: 60_000, Boot: otherBoot}, thisBoot)
 	if got.T0Known || got.Began != 0 || got.T1 <= 0 {
 		t.Errorf("gap %+v, want an unknown beginning", got)
+	}
+}
+
+// TestSecondAgentOnASpoolIsRefused: what was opened by then is closed again.
+func TestSecondAgentOnASpoolIsRefused(t *testing.T) {
+	cfg := rigConfig(t, "redis://127.0.0.1:1/0", "")
+	first := newRig(t, cfg)
+	defer first.close()
+	second, err := New(cfg, Options{Board: &board.Board{Name: "rig"}, Log: NewLog(cfg.Log, &logBuffer{})})
+	if !errors.Is(err, store.ErrLocked) || second != nil {
+		t.Errorf("a second agent: %v, %v; want none, and store.ErrLocked", second, err)
 	}
 }
 
