@@ -74,7 +74,7 @@ func (s *Store) commitRecords(records []byte) error {
 		full := noSpace(err)
 		s.mu.Lock()
 		if s.active != nil {
-			s.active.suspect = true
+			s.active.suspect, s.active.failed = true, true
 			s.active.abandon(err)
 		}
 		s.sealLocked()
@@ -143,12 +143,16 @@ func (s *Store) activateLocked() error {
 			if err := s.closeLocked(g, true); err != nil {
 				return err
 			}
-			db, err := openWriter(g.path, int(s.mapSize()), s.o.noSync)
-			if err != nil {
-				return fmt.Errorf("open %s: %w", g.path, err)
+			// Checked again even if it was at Open: bbolt's goroutine must find
+			// no damage. Should it be damaged by now, Next will salvage it.
+			if g.suspect = g.prove() != nil; !g.suspect {
+				db, err := openWriter(g.path, int(s.mapSize()), s.o.noSync)
+				if err != nil {
+					return fmt.Errorf("open %s: %w", g.path, err)
+				}
+				g.db, s.active, g.sum = db, g, nil
+				return nil
 			}
-			g.db, s.active = db, g
-			return nil
 		}
 	}
 	file := segFile{first: s.st.NextSeg, no: s.st.NextSeg}
@@ -226,7 +230,8 @@ func (s *Store) indexLocked(g *segment, records []byte) {
 		id := s.st.Aliases.id(fk.id())
 		g.spans[fk.lane()].add(id, s.st.Aliases.id(a.header.prev), &a.header, a.payload)
 		s.precious = s.precious || a.header.class != frame.Normal
-		s.maxFrame = max(s.maxFrame, a.header.length)
+		g.largest = max(g.largest, a.header.length)
+		s.maxFrame = max(s.maxFrame, g.largest)
 		if last := &s.st.Last[fk.lane()]; last.Less(id) {
 			*last = id
 		}

@@ -112,7 +112,7 @@ func listDir(dir string) (l listing, err error) {
 func isTmp(name string) bool {
 	made, found := strings.CutSuffix(name, tmpSuffix)
 	_, seg := parseSegName(made)
-	return found && (seg || made == metaName)
+	return found && (seg || made == metaName || made == sumsName)
 }
 
 func parseSegName(name string) (f segFile, ok bool) {

@@ -6,6 +6,7 @@
 //	<dir>/meta.db         epoch, clean mark, drop notes, see state
 //	<dir>/0000002a.seg    a segment; the highest number is written to
 //	<dir>/00000028-00000029.seg  a thinned one, in the place of those two
+//	<dir>/segments.sum    what is in segments: a cache, so that Open need not read them
 //	<dir>/*.seg.tmp       being made, as is meta.db.tmp; removed at Open
 //	<dir>/*.bad-<time>    damaged, set aside after salvage; never deleted
 //

@@ -290,14 +290,14 @@ func (s *Store) healLocked(g *segment, damage error) (report Salvage, damaged bo
 	}
 	s.closeLocked(g, true)
 	s.damaged++
-	g.sealed, g.suspect, g.spans = true, false, [frame.Lanes]span{}
+	g.sealed, g.suspect, g.unproved, g.sum, g.spans = true, false, false, nil, [frame.Lanes]span{}
 	size, _ := diskSize(g.path)
 	report, left := salvageFile(g.path, damage)
 	if report.Bad != "" {
 		s.badBytes += size
 	}
 	if left {
-		if _, report.Err = indexSegment(g, s.st.Aliases); report.Err == nil {
+		if g.largest, report.Err = indexSegment(g, s.st.Aliases); report.Err == nil {
 			return report, true
 		}
 	}

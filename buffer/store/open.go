@@ -39,8 +39,9 @@ type Unclean struct {
 
 // Open opens the store in o.Dir, making it if need be. It fails only if the
 // directory is in use (ErrLocked) or cannot be written, or o is wrong: what is
-// damaged is salvaged, set aside and reported. It reads every record once and
-// writes one small commit.
+// damaged is salvaged, set aside and reported. It reads the segments of which
+// no sum is known, and writes one small commit; what the others hold is proved
+// before it is read, and damage is told to OnDamage then.
 func Open(o Options) (*Store, *Report, error) {
 	if err := o.validate(); err != nil {
 		return nil, nil, err
@@ -49,7 +50,8 @@ func Open(o Options) (*Store, *Report, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &Store{o: o, lock: lock, meta: metaFile{path: filepath.Join(o.Dir, metaName), noSync: o.noSync}}
+	s := &Store{o: o, lock: lock, meta: metaFile{path: filepath.Join(o.Dir, metaName), noSync: o.noSync},
+		sums: sumsFile{path: filepath.Join(o.Dir, sumsName)}}
 	s.pending.front = make([]byte, 0, o.PendingBytes)
 	s.pending.back = make([]byte, 0, o.PendingBytes)
 	r, err := s.recover()
@@ -82,8 +84,12 @@ func (s *Store) recover() (*Report, error) {
 	if err := s.removeStale(&list, r); err != nil {
 		return nil, err
 	}
+	sums := s.sums.load()
+	if r.Fresh { // what else may not be what it seems?
+		sums = nil
+	}
 	for _, file := range list.segs {
-		s.recoverSegment(file, r)
+		s.recoverSegment(file, sums[file.name()], r)
 	}
 	s.unclean(found, r)
 	r.Notes = append(r.Notes, s.st.Notes...)
@@ -151,8 +157,9 @@ func (s *Store) removeStale(list *listing, r *Report) error {
 	return nil
 }
 
-// recoverSegment takes a segment into the store, what can be read of it.
-func (s *Store) recoverSegment(file segFile, r *Report) {
+// recoverSegment takes a segment into the store, what can be read of it, or
+// what its sum says.
+func (s *Store) recoverSegment(file segFile, known *sum, r *Report) {
 	s.st.NextSeg = max(s.st.NextSeg, file.no+1)
 	g := &segment{segFile: file, path: s.segPath(file), sealed: file.thin}
 	for _, dropped := range s.st.Dropped {
@@ -160,7 +167,10 @@ func (s *Store) recoverSegment(file segFile, r *Report) {
 			return // its loss is noted; only the unlink was missing
 		}
 	}
-	largest, err := indexSegment(g, s.st.Aliases)
+	var err error
+	if !g.trust(known, s.st.Aliases) {
+		g.largest, err = indexSegment(g, s.st.Aliases)
+	}
 	if err != nil {
 		size, _ := diskSize(g.path)
 		report, left := salvageFile(g.path, err)
@@ -168,7 +178,7 @@ func (s *Store) recoverSegment(file segFile, r *Report) {
 			s.badBytes += size
 		}
 		if left {
-			largest, report.Err = indexSegment(g, s.st.Aliases)
+			g.largest, report.Err = indexSegment(g, s.st.Aliases)
 		}
 		r.Salvaged = append(r.Salvaged, report)
 		g.size, g.sealed = size, true
@@ -178,7 +188,7 @@ func (s *Store) recoverSegment(file segFile, r *Report) {
 	}
 	s.segs = append(s.segs, g)
 	r.Segments++
-	s.maxFrame = max(s.maxFrame, largest)
+	s.maxFrame = max(s.maxFrame, g.largest)
 	for lane := range g.spans {
 		sp := &g.spans[lane]
 		r.Frames += sp.Frames
@@ -251,6 +261,9 @@ func (s *Store) begin(r *Report) error {
 		s.st.Aliases = nil
 	}
 	r.Epoch = s.st.Epoch
+	if s.sums.lines != len(s.segs) || slices.ContainsFunc(s.segs, func(g *segment) bool { return g.sum == nil }) {
+		s.packSumsLocked()
+	}
 	err := s.writeStateLocked(&s.st)
 	if noSpace(err) && s.o.Drop == DropOldest && s.dropOldestLocked() {
 		err = s.writeStateLocked(&s.st)

@@ -22,7 +22,12 @@ type segment struct {
 	fresh   bool // not yet under its final name, nor in Store.segs
 	sealed  bool // not to be opened for writing again
 	suspect bool // a write failed: check before reading
+	failed  bool // … and its file may hold more than spans says
 	unread  bool // damaged and not salvageable now: left in place, not read
+
+	sum      *sum // its line in the file of sums; nil if it has none
+	unproved bool // taken on trust at Open: check before reading
+	largest  int  // payload
 }
 
 // reader is a lane's place in a segment: a transaction kept open between calls
@@ -52,11 +57,10 @@ func (r *reader) openAt(g *segment) (err error) {
 		if size, err := diskSize(g.path); err != nil || size < g.size {
 			return errTruncated
 		}
-		if g.suspect {
-			if _, err := checkFile(g.path, func(_, _ []byte) error { return nil }); err != nil {
+		if g.suspect || g.unproved {
+			if err := g.prove(); err != nil {
 				return err
 			}
-			g.suspect = false
 		}
 		if g.db, err = openReader(g.path); err != nil {
 			return err
@@ -74,6 +78,15 @@ func (r *reader) openAt(g *segment) (err error) {
 		return err
 	}
 	*r = reader{seg: g, tx: tx, cur: cur}
+	return nil
+}
+
+// prove checks the file, so that bbolt may see it.
+func (g *segment) prove() error {
+	if _, err := checkFile(g.path, func(_, _ []byte) error { return nil }); err != nil {
+		return err
+	}
+	g.suspect, g.unproved = false, false
 	return nil
 }
 
@@ -129,7 +142,11 @@ func (s *Store) sealLocked() error {
 		return nil
 	}
 	s.active = nil
-	return s.closeLocked(g, true)
+	err := s.closeLocked(g, true)
+	if err == nil {
+		s.noteSumLocked(g)
+	}
+	return err
 }
 
 // unlinkLocked removes a segment from the store and from the disk.
@@ -159,7 +176,7 @@ func (s *Store) doneLocked(g *segment) bool {
 
 // usedLocked returns what the directory takes on disk.
 func (s *Store) usedLocked() int64 {
-	used := s.meta.size + min(s.badBytes, s.o.MaxBytes/2)
+	used := s.meta.size + s.sums.size + min(s.badBytes, s.o.MaxBytes/2)
 	for _, g := range s.segs {
 		used += g.size
 	}

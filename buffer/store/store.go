@@ -101,8 +101,9 @@ type Store struct {
 	o    Options
 	lock *os.File
 
-	commitMu sync.Mutex // held while writing; guards meta
+	commitMu sync.Mutex // held while writing; guards meta and sums
 	meta     metaFile
+	sums     sumsFile
 	closed   bool // written under both, read under either
 
 	mu      sync.Mutex // guards all below, and what is read through the segments

@@ -128,6 +128,8 @@ func (s *Store) thinLocked(g *segment) error {
 	for _, old := range t.sources {
 		s.unlinkLocked(old)
 	}
+	t.made.largest = largest
+	s.noteSumLocked(t.made)
 	return nil
 }
 
