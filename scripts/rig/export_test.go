@@ -133,10 +133,11 @@ func (w *history) checkSteps(t *testing.T, from int) {
 	}
 }
 
-// checkArrival holds an entry's last stamp to when it arrived.
+// checkArrival holds an entry's last stamp to when it arrived. The board's clock
+// was set by this machine's, on which date(1) and a busy emulator come late.
 func checkArrival(t *testing.T, a *arrival, ahead time.Duration) {
 	t.Helper()
-	if late := a.at.Add(ahead).Sub(time.UnixMilli(a.T1)); late < -time.Second || late > 4*time.Second {
+	if late := a.at.Add(ahead).Sub(time.UnixMilli(a.T1)); late < -2*time.Second || late > 6*time.Second {
 		t.Errorf("%v/%v, q %s: its last sample is of %v, it arrived %v later",
 			a.lane, a.ID, a.Quality, time.UnixMilli(a.T1).UTC(), late)
 	}
