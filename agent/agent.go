@@ -197,7 +197,7 @@ func (a *Agent) newUplink() error {
 		o.Window, o.CutWindow = a.wear.window, a.cutWindow
 	}
 	if a.checkpoint != nil {
-		o.AlarmsKept = a.checkpoint.Saved
+		o.AlarmsKept, o.AlarmTaken = a.checkpoint.Saved, a.checkpoint.Taken
 	}
 	if a.report != nil && a.report.Unclean != nil {
 		cut := powerCut(a.report.Unclean, a.boot)
@@ -260,6 +260,9 @@ func (a *Agent) Run(ctx context.Context) error {
 		sides.Go(func() { a.indicators.run(sideCtx, a.alarms) })
 	}
 	up.Go(func() { a.unsafe = !a.uplink.Run(upCtx) })
+	if a.checkpoint != nil {
+		a.save(false) // what was replayed, and this boot, before there is anything new
+	}
 	a.pipeline.Start()
 	a.logStart()
 

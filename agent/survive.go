@@ -94,8 +94,7 @@ func alarmState(word string) (drivers.Alarm, bool) {
 func (a *Agent) remember(ctx context.Context) {
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
-	saved := a.clock.Generation()
-	a.save(false) // this boot is known from now on
+	saved := uint64(0) // Run has saved once, but news may have come since
 	for n := 1; ; {
 		select {
 		case <-ctx.Done():

@@ -106,6 +106,9 @@ func (k *keeper) tallyQueue(l *lane) {
 		if !l.tallied.Less(f.ID) {
 			continue
 		}
+		if l.lane == frame.Alarm && k.o.AlarmTaken != nil {
+			k.o.AlarmTaken(f)
+		}
 		redated := f.Dating.Quality == frame.Unset && k.o.Dates.Of(f.Boot, f.T0).Quality != frame.Unset
 		k.tally(l, delivery{id: f.ID, n: f.N, gap: f.Kind == frame.Gap, redated: redated})
 	}
@@ -153,11 +156,11 @@ func (k *keeper) drained(l *lane, j *job, now time.Time) {
 // drainPause leaves the live lane its share: the configured rate, or a fifth
 // of the time that live frames leave.
 func (k *keeper) drainPause(j *job, now time.Time) time.Duration {
-	if rate := k.o.BackfillRate; rate > 0 {
-		return time.Duration(float64(j.bytes) / float64(rate) * float64(time.Second))
-	}
 	if j.n == 0 {
 		return time.Second // nothing readable yet: frames that are not committed
+	}
+	if rate := k.o.BackfillRate; rate > 0 {
+		return time.Duration(float64(j.bytes) / float64(rate) * float64(time.Second))
 	}
 	return now.Sub(j.started) / 4
 }

@@ -58,6 +58,10 @@ type Options struct {
 	// Redis has them. It is called by the keeper and must not block. May be
 	// nil: the store forgets what Redis has.
 	AlarmsKept func() frame.ID
+	// AlarmTaken is told of each frame of lane alarm that Redis has taken from
+	// memory. It is called by the keeper, must not block and does not keep the
+	// frame. May be nil.
+	AlarmTaken func(*frame.Frame)
 
 	// Trace is told of each frame that Redis accepted, for debug logs. May be nil.
 	Trace func(lane frame.Lane, id frame.ID, samples uint32)

@@ -17,6 +17,8 @@ type batch struct {
 	alarms map[string]Alarm // cleared ones, too
 }
 
+func newBatch() batch { return batch{alarms: make(map[string]Alarm)} }
+
 // moveTo adds b to a batch before it, and empties it.
 func (b *batch) moveTo(before *batch) {
 	if before.upTo.Less(b.upTo) {
@@ -34,12 +36,14 @@ type File struct {
 
 	saving sync.Mutex // one Save at a time
 
-	mu      sync.Mutex // guards all below
-	st      state      // Alarms and UpTo as they are committed
-	changed bool       // … and not saved
-	put     batch      // in the store's memory
-	commit  batch      // being committed
-	saved   frame.ID   // UpTo of the file
+	mu      sync.Mutex          // guards all below
+	st      state               // Alarms and UpTo as they are committed
+	changed bool                // … and not saved
+	put     batch               // in the store's memory
+	commit  batch               // being committed
+	taken   batch               // scratch
+	latest  map[string]frame.ID // of each channel, the frame that Alarms follows
+	saved   frame.ID            // UpTo of the file
 }
 
 // Open reads the checkpoint at path. damage says that there was one that could
@@ -54,7 +58,7 @@ func Open(path string) (c *File, damage, err error) {
 	}
 	return &File{
 		path: path, st: st, saved: st.UpTo,
-		put: batch{alarms: make(map[string]Alarm)}, commit: batch{alarms: make(map[string]Alarm)},
+		put: newBatch(), commit: newBatch(), taken: newBatch(), latest: make(map[string]frame.ID),
 	}, damage, nil
 }
 
@@ -146,7 +150,7 @@ func (c *File) events(f *frame.Frame, to *batch) {
 			continue
 		}
 		name, _ := c.dec.Channel(r.Channel)
-		to.alarms[string(name)] = Alarm{r.Alarm.String(), r.Stamp, f.Boot}
+		to.alarms[string(name)] = Alarm{State: r.Alarm.String(), Stamp: r.Stamp, Boot: f.Boot, id: f.ID}
 	}
 }
 
@@ -173,15 +177,35 @@ func (c *File) applyLocked() {
 		return // nothing was
 	}
 	c.st.UpTo, c.changed = c.commit.upTo, true
-	for channel, a := range c.commit.alarms {
+	c.followLocked(&c.commit)
+}
+
+// followLocked lets Alarms follow the events of a batch, as far as they are
+// news, and empties it.
+func (c *File) followLocked(b *batch) {
+	for channel, a := range b.alarms {
+		if !c.latest[channel].Less(a.id) {
+			continue
+		}
+		c.latest[channel] = a.id
 		if a.State == drivers.AlarmClear.String() {
 			delete(c.st.Alarms, channel)
 		} else {
 			c.st.Alarms[channel] = a
 		}
 	}
-	c.commit.upTo = frame.ID{}
-	clear(c.commit.alarms)
+	b.upTo = frame.ID{}
+	clear(b.alarms)
+}
+
+// Taken notes the alarms of a frame that Redis has, whether or not the store
+// could take it: they were told, so they are not to be told again.
+func (c *File) Taken(f *frame.Frame) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.events(f, &c.taken)
+	c.followLocked(&c.taken)
+	c.changed = true
 }
 
 // Saved returns up to where lane alarm is on the record: what the store holds
@@ -205,6 +229,16 @@ func (c *File) Reassign(from, to uint64) {
 	move(&c.saved)
 	move(&c.put.upTo)
 	move(&c.commit.upTo)
+	for _, b := range []*batch{&c.put, &c.commit} {
+		for channel, a := range b.alarms {
+			move(&a.id)
+			b.alarms[channel] = a
+		}
+	}
+	for channel, id := range c.latest {
+		move(&id)
+		c.latest[channel] = id
+	}
 }
 
 // Changed reports whether alarms have changed since the last Save.

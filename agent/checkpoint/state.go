@@ -23,6 +23,8 @@ type Alarm struct {
 	State string       `json:"state"`          // "high", "low", "stale"; cleared ones are left out
 	Stamp int64        `json:"stamp"`          // of the event, milliseconds of CLOCK_BOOTTIME …
 	Boot  frame.BootID `json:"boot,omitempty"` // … of this boot
+
+	id frame.ID // frame that told it; zero: read from the file
 }
 
 // Counter is the state of one derived channel's integrals and totals.
