@@ -71,6 +71,7 @@ type Agent struct {
 	dated      chan struct{}            // capacity 1: news of the date, to be saved
 	raised     map[int]checkpoint.Alarm // alarms that an earlier run raised, by channel; read-only after New
 	indicators *indicators
+	alarmLog   alarmLog
 	report     *store.Report
 	storeErr   error
 	carried    uint64      // samples that the store held at the start

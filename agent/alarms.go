@@ -10,14 +10,36 @@ import (
 	"github.com/telhub/telhub/uplink/frame"
 )
 
+// alarmLines is how many alarms a second are logged: a channel that flaps
+// without hysteresis must not fill the journal, or hold up the dispatcher.
+const alarmLines = 10
+
 // alarmEvent logs an alarm and shows it. The dispatcher calls it.
 func (a *Agent) alarmEvent(channel int, from, to drivers.Alarm) {
+	a.indicators.changed()
+	second := clock.Boottime() / int64(time.Second)
+	if second != a.alarmLog.second {
+		a.alarmLog.lines, a.alarmLog.second = 0, second
+	}
+	if a.alarmLog.lines++; a.alarmLog.lines > alarmLines {
+		a.alarmLog.silent++
+		return
+	}
 	log := a.log.For("alarm").Warn()
 	if to == drivers.AlarmClear {
 		log = a.log.For("alarm").Info()
 	}
+	if a.alarmLog.silent > 0 {
+		log, a.alarmLog.silent = log.Uint64("not_logged_before", a.alarmLog.silent), 0
+	}
 	log.Str("channel", a.plan.schema.Channels[channel].Name).Stringer("was", from).Stringer("is", to).Msg("alarm")
-	a.indicators.changed()
+}
+
+// alarmLog limits what is logged of alarms. The dispatcher owns it.
+type alarmLog struct {
+	second int64  // of CLOCK_BOOTTIME
+	lines  int    // in it
+	silent uint64 // alarms that were not logged since the last line
 }
 
 // alarms appends the state of every alarm, raised or not.

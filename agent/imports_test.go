@@ -35,6 +35,8 @@ var forbidden = []struct {
 	{"board", "github.com/telhub/telhub/", true, "board facts are a leaf"},
 	{"uplink", module + "agent", true, "the uplink is told what it needs by its options"},
 	{"uplink", module + "buffer", true, "the uplink declares the store that it needs"},
+	{"agent/audit", "github.com/redis", true, "the audit judges entries; who reads them is not its business"},
+	{"agent/audit", module + "uplink/redis", true, "the audit is independent of what it checks"},
 	{"uplink/frame", "github.com/redis", true, "frames are bytes; who carries them is not their business"},
 }
 
