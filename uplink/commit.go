@@ -52,6 +52,13 @@ func (k *keeper) commit() {
 		}
 		return
 	}
+	// The end of a backlog can be read only once it is committed, which a
+	// stretched window lets wait for long: one commit a connection is worth it.
+	if k.phase == connected && !k.caughtUp && !k.backlog() {
+		k.caughtUp = true
+		k.startCommit()
+		return
+	}
 	age := time.Duration(k.nowMilli()-k.dirtySince) * time.Millisecond
 	if len(k.hold) > 0 || age >= commitAt(k.window) {
 		k.startCommit()

@@ -45,6 +45,7 @@ type keeper struct {
 	stored     int64    // samples in the store that Redis has not accepted
 	declared   uint64   // samples that the store lost, in gap records that Redis has
 	skipped    uint64   // of those carried over, that Redis had accepted already
+	caughtUp   bool     // since the connection was made the backlog's end was committed
 	drainedTo  frame.ID // lane backfill's last number when the store had no more
 	storeErr   error
 

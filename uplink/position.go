@@ -19,6 +19,7 @@ func (k *keeper) opened(j *job) {
 		}
 	}
 	k.breaker.Success()
+	k.caughtUp = false
 	if !k.everOpened {
 		k.skipped = j.skipped
 		k.stored -= int64(j.skipped)
