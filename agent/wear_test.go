@@ -23,16 +23,20 @@ func TestADayStaysInsideItsFlashBudget(t *testing.T) {
 	const budget = 20_000_000
 	o := usual
 	o.budget = budget
-	x := o.run(t, 24*time.Hour)
+	hours := 24.0
+	if raceEnabled {
+		hours = 6 // it takes fifteen times as long then
+	}
+	x := o.run(t, time.Duration(hours)*time.Hour)
 	t.Logf("%d samples in %d commits: %d bytes given to write calls, %d by the books, %d on the device; window %v, widest %v",
 		x.samples, x.commits, x.own, x.metered, x.device, x.window, x.widest)
-	if x.metered > budget || x.own > budget || x.metered < budget*8/10 {
+	if x.metered > budget || x.own > budget || x.metered < int64(budget*hours/24*8/10) {
 		t.Errorf("%d bytes by the books, %d given to write calls, want nearly %d", x.metered, x.own, budget)
 	}
 	if os.Getenv("TELHUB_FLASH_DIR") != "" && (x.device > budget || x.device == 0) {
 		t.Errorf("%d bytes on the device, want at most %d", x.device, budget)
 	}
-	if least := uint64(23.9 * 3600 * o.rate()); x.samples < least {
+	if least := uint64((hours - 0.2) * 3600 * o.rate()); x.samples < least {
 		t.Errorf("%d samples stored, want at least %d", x.samples, least)
 	}
 }
@@ -157,8 +161,8 @@ func TestAnAgentStretchesItsWindowAndKeepsThat(t *testing.T) {
 	if next.cutWindow < 4*time.Second {
 		t.Errorf("the next run takes the window to have been %v, want 4s or more", next.cutWindow)
 	}
-	if got := next.wear.governor.State(clock.Boottime(), false).Tokens; got > 250_000*3/4 {
-		t.Errorf("the next run begins with %v in its bucket", got)
+	if got := next.wear.governor.State(clock.Boottime(), false).Tokens; got >= 250_000-saveFlash {
+		t.Errorf("the next run begins with %v in its bucket, although the last one has written", got)
 	}
 	next.run(t)()
 }
