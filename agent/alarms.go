@@ -25,14 +25,19 @@ func (a *Agent) alarmEvent(channel int, from, to drivers.Alarm) {
 		a.alarmLog.silent++
 		return
 	}
+	level := a.plan.process.channels[channel].Alarm.Level
 	log := a.log.For("alarm").Warn()
-	if to == drivers.AlarmClear {
+	switch {
+	case to == drivers.AlarmClear || level == "info":
 		log = a.log.For("alarm").Info()
+	case level == "critical":
+		log = a.log.For("alarm").Error()
 	}
 	if a.alarmLog.silent > 0 {
 		log, a.alarmLog.silent = log.Uint64("not_logged_before", a.alarmLog.silent), 0
 	}
-	log.Str("channel", a.plan.schema.Channels[channel].Name).Stringer("was", from).Stringer("is", to).Msg("alarm")
+	log.Str("channel", a.plan.schema.Channels[channel].Name).Stringer("was", from).Stringer("is", to).
+		Str("severity", level).Float64("value", a.plan.latest.Get(channel).Value).Msg("alarm")
 }
 
 // alarmLog limits what is logged of alarms. The dispatcher owns it.

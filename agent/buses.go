@@ -87,6 +87,7 @@ type line struct {
 	path string
 	opts serial.Options
 	port *serial.Port // nil while it was never open
+	err  error        // why it could not be opened
 }
 
 // readTimeout is how long a read of a serial port waits: less than the silence
@@ -103,10 +104,13 @@ func newLine(b *config.Bus) (*line, error) {
 
 // Read implements pipeline.Port.
 func (l *line) Read(p []byte) (int, error) {
-	if l.port == nil {
-		return 0, drivers.ErrUnplugged
+	switch {
+	case l.port != nil:
+		return l.port.Read(p)
+	case l.err != nil:
+		return 0, l.err
 	}
-	return l.port.Read(p)
+	return 0, drivers.ErrUnplugged
 }
 
 // Reopen implements pipeline.Port.
@@ -114,12 +118,8 @@ func (l *line) Reopen() error {
 	if l.port != nil {
 		return l.port.Reopen()
 	}
-	port, err := serial.Open(l.path, l.opts)
-	if err != nil {
-		return err
-	}
-	l.port = port
-	return nil
+	l.port, l.err = serial.Open(l.path, l.opts)
+	return l.err
 }
 
 func (l *line) Close() error {

@@ -18,7 +18,7 @@ func (e *env) cmdCheck(args []string) error {
 		return err
 	}
 	if len(rest) > 0 {
-		return usagef("check takes no argument %q", rest[0])
+		return usagef("check takes no argument %q; name a configuration with --config FILE", rest[0])
 	}
 	cfg, err := e.load()
 	if err != nil {

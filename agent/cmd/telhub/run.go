@@ -26,7 +26,7 @@ func (e *env) cmdRun(args []string) error {
 		return err
 	}
 	if len(rest) > 0 {
-		return usagef("run takes no argument %q", rest[0])
+		return usagef("run takes no argument %q; name a configuration with --config FILE", rest[0])
 	}
 	cfg, err := e.load()
 	if err != nil {

@@ -21,7 +21,7 @@ func (e *env) cmdTail(args []string) error {
 	if rest, err := parse(f, args); err != nil {
 		return err
 	} else if len(rest) > 0 {
-		return usagef("tail takes no argument %q", rest[0])
+		return usagef("tail takes no argument %q; name a configuration with --config FILE", rest[0])
 	}
 	cfg, err := e.load()
 	if err != nil {
