@@ -31,7 +31,8 @@ type Report struct {
 type Unclean struct {
 	Epoch uint64
 	// LastT1 is the last stamp on disk, milliseconds of CLOCK_BOOTTIME of
-	// Boot; without any record of the epoch, the time at which it began.
+	// Boot; without any record of the epoch, the time at which it began, or, if
+	// the run before had no end either, that one's.
 	LastT1 int64
 	Boot   frame.BootID
 	Dating frame.Dating // of the last record
@@ -201,7 +202,7 @@ func (s *Store) recoverSegment(file segFile, known *sum, r *Report) {
 
 // unclean reports how far the last run got, if it did not end in order.
 func (s *Store) unclean(found bool, r *Report) {
-	u := Unclean{Epoch: s.st.Epoch, LastT1: s.st.Start, Boot: s.st.Boot}
+	u := Unclean{Epoch: s.st.Epoch, LastT1: s.st.Start, Boot: s.st.Boot, Dating: s.st.Dating}
 	for lane := range s.st.Last {
 		u.Epoch = max(u.Epoch, s.st.Last[lane].Epoch)
 	}
@@ -218,7 +219,9 @@ func (s *Store) unclean(found bool, r *Report) {
 	if last == nil {
 		last = alarms
 	}
-	if last != nil {
+	// The gap record of the run before is Normal. Where it was refused for want
+	// of room, what else was stored does not tell that it is there.
+	if last != nil && (normal != nil || !s.st.Owed) {
 		u = *last
 	}
 	r.Unclean = &u
@@ -256,7 +259,11 @@ func (s *Store) begin(r *Report) error {
 		s.pending.last[lane] = s.st.Last[lane]
 	}
 	s.st.Epoch++
-	s.st.Boot, s.st.Start, s.st.Clean, s.st.Dropped = s.o.Boot, s.o.Now(), false, nil
+	s.st.Clean, s.st.Dropped = false, nil
+	s.st.Boot, s.st.Start, s.st.Dating, s.st.Owed = s.o.Boot, s.o.Now(), frame.Dating{}, false
+	if u := r.Unclean; u != nil { // should this run be cut short before it stores that loss, it begins there still
+		s.st.Boot, s.st.Start, s.st.Dating, s.st.Owed = u.Boot, u.LastT1, u.Dating, true
+	}
 	if len(s.segs) == 0 {
 		s.st.Aliases = nil
 	}

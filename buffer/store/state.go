@@ -17,11 +17,13 @@ import (
 // one record, and is written at Open, Close, Reassign and when a segment is
 // dropped, never with data.
 type state struct {
-	Gen   uint64       `json:"gen"`   // grows with each write; the highest readable one counts
-	Epoch uint64       `json:"epoch"` // of the last Open or Reassign
-	Boot  frame.BootID `json:"boot"`  // in which that was
-	Start int64        `json:"start"` // and when, milliseconds of its CLOCK_BOOTTIME
-	Clean bool         `json:"clean"` // closed in order
+	Gen    uint64       `json:"gen"`    // grows with each write; the highest readable one counts
+	Epoch  uint64       `json:"epoch"`  // of the last Open or Reassign
+	Boot   frame.BootID `json:"boot"`   // in which that was
+	Start  int64        `json:"start"`  // and when, milliseconds of its CLOCK_BOOTTIME; if Owed, how far the run before reached
+	Dating frame.Dating `json:"dating"` // of Start, if Owed
+	Owed   bool         `json:"owed"`   // the run before had no end, and this one is to declare what that lost
+	Clean  bool         `json:"clean"`  // closed in order
 
 	NextSeg  uint64                `json:"next_seg"`
 	Last     [frame.Lanes]frame.ID `json:"last"`     // highest frame ever stored or released

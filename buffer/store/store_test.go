@@ -258,3 +258,20 @@ func TestUnwritableDirectory(t *testing.T) {
 		t.Errorf("got %v, want an error naming %s", err, file)
 	}
 }
+
+// Until a run has stored its gap record, the loss that it would declare begins
+// where the run before ended.
+func TestUncleanSurvivesARunThatStoresNothing(t *testing.T) {
+	o := testOptions(t.TempDir())
+	s, _ := mustOpen(t, o)
+	l := lanePut{lane: frame.Live}
+	put := l.fill(t, s, 5, 100, 1)
+	for cut := 1; cut <= 3; cut++ {
+		o = withDir(o, copyDir(t, o.Dir))
+		o.Boot, o.Now = frame.BootID{byte(cut)}, func() int64 { return int64(cut) * 1e6 }
+		_, r := mustOpen(t, o)
+		if u := r.Unclean; u == nil || u.LastT1 != put[4].T1 || u.Boot != testBoot || u.Dating != put[4].Dating {
+			t.Errorf("after cut %d: %+v, want the end of the last frame, %d", cut, u, put[4].T1)
+		}
+	}
+}
