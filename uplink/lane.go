@@ -193,6 +193,9 @@ func (l *lane) position(mark frame.ID) (missing gap) {
 	}
 	if !l.placed {
 		l.found, l.placed = mark, true
+		if len(l.q) > 0 && !mark.Less(l.q[0].ID) {
+			l.found = l.q[0].Prev
+		}
 	}
 	l.accepted, l.opened = mark, true
 	switch {

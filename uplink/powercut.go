@@ -86,6 +86,9 @@ func (k *keeper) trim(info *frame.GapInfo) {
 			continue
 		}
 		if stamp, ok := k.bootMilli(s, info); ok {
+			if stamp > info.T1 {
+				continue // dated by a clock that was ahead
+			}
 			if stamp -= margin; !info.T0Known || info.T0 < stamp {
 				info.T0, info.T0Known = stamp, true
 			}

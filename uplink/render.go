@@ -60,8 +60,12 @@ func (s *sender) place(info *frame.GapInfo, it *Item, d frame.Dating) {
 		if d.Quality == frame.Unset || info.Began == 0 {
 			return
 		}
-		info.T0, info.T0Known = min(info.Began-d.Offset, info.T1), true
-		it.T0, it.After = info.T0+d.Offset, 0
+		it.After = 0
+		if info.Began-d.Offset > info.T1 {
+			return // that boot's dates and this one's contradict each other
+		}
+		info.T0, info.T0Known = info.Began-d.Offset, true
+		it.T0 = info.Began
 	}
 }
 
