@@ -46,6 +46,12 @@ func lockDir(dir string) (*os.File, error) {
 	return nil, fmt.Errorf("store: %s: %w", dir, err)
 }
 
+// unlockDir gives the directory free. Closing alone would not while a process
+// that is being started has a copy of the descriptor.
+func unlockDir(lock *os.File) error {
+	return errors.Join(syscall.Flock(int(lock.Fd()), syscall.LOCK_UN), lock.Close())
+}
+
 // listing is what stands in a store's directory.
 type listing struct {
 	segs  []segFile // ascending; none stands for the same numbers as another

@@ -242,7 +242,7 @@ func (s *Store) close(clean bool) error {
 		s.st.Clean = clean
 		err = s.writeStateLocked(&s.st)
 	}
-	return errors.Join(err, s.meta.close(), s.lock.Close())
+	return errors.Join(err, s.meta.close(), unlockDir(s.lock))
 }
 
 // writeStateLocked makes st durable. Both commitMu and mu are held: the state
