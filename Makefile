@@ -57,6 +57,11 @@ test-hil: ## run the agent on an emulated Raspberry Pi: faults, outage, power cu
 test-outage: ## end-to-end tests at full length: outages, lost replies, power cuts; 10 minutes
 	TELHUB_E2E_FULL=1 $(GO) test -count=1 -timeout 40m -v ./agent/e2e
 
+.PHONY: test-powercut
+test-powercut: ## cut the power under the store at every barrier; root, loop devices and /dev/fuse; 5 minutes
+	scripts/test-deps.sh
+	$(GO) test -tags powercut -count=1 -timeout 30m -v ./buffer/store/powercut
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (60s) each
 	scripts/fuzz.sh $(FUZZTIME)
