@@ -253,6 +253,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	if a.http != nil {
 		faces.Go(func() { a.serve(httpCtx) })
 	}
+	if a.checkpoint != nil {
+		a.save(false) // what was replayed, and this boot, before there is anything new
+	}
 	sides.Go(func() { a.clock.Run(sideCtx) })
 	if a.checkpoint != nil {
 		sides.Go(func() { a.remember(sideCtx) })
@@ -261,9 +264,6 @@ func (a *Agent) Run(ctx context.Context) error {
 		sides.Go(func() { a.indicators.run(sideCtx, a.alarms) })
 	}
 	up.Go(func() { a.unsafe = !a.uplink.Run(upCtx) })
-	if a.checkpoint != nil {
-		a.save(false) // what was replayed, and this boot, before there is anything new
-	}
 	a.pipeline.Start()
 	a.logStart()
 
