@@ -62,6 +62,10 @@ test-powercut: ## cut the power under the store at every barrier; root, loop dev
 	scripts/test-deps.sh
 	$(GO) test -tags powercut -count=1 -timeout 30m -v ./buffer/store/powercut
 
+.PHONY: model
+model: ## search random histories for DURATION (10m): exactly once under any faults
+	TELHUB_MODEL_FOR=$(or $(DURATION),10m) TELHUB_MODEL_WIDE=$(WIDE) $(GO) test -count=1 -timeout 0 -run '$(if $(WIDE),Wider,TestHistories)' -v ./uplink/model
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (60s) each
 	scripts/fuzz.sh $(FUZZTIME)

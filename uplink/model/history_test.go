@@ -1,0 +1,488 @@
+package model
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/telhub/telhub/buffer/store"
+	"github.com/telhub/telhub/uplink"
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// sample is what the history knows of one sample that was taken.
+type sample struct {
+	board    int
+	at       int64 // milliseconds of the history
+	alarm    bool
+	volatile bool // of a run without a store that is over: nobody can declare it
+}
+
+// pendingAlarm is an alarm frame that was submitted and not sent yet.
+type pendingAlarm struct {
+	board *board
+	at    time.Time
+}
+
+// history is one random run: what happened, and what must follow from it.
+type history struct {
+	rt       *rapid.T
+	dir      string
+	begun    time.Time
+	server   *server
+	boards   []*board
+	link     linkState
+	boots    int
+	bootedAt map[string]int64 // by the text of a boot's ID
+	small    bool
+
+	samples       []sample
+	replayed      map[uint64]bool // alarms that a start found in the store
+	atCut         []uint64        // alarms that Redis had at a cut and the record had not
+	alarmsDropped bool
+	twice         map[uint64]bool // lost by the server and the agent at once
+
+	// refused: a run ended after a full store with DropNewest had refused
+	// frames. What it stored later hides where that loss began: a known limit.
+	refused bool
+
+	mu       sync.Mutex // guards all below
+	err      string     // first failure seen by another goroutine
+	alarms   map[uint64]pendingAlarm
+	executed map[frame.Lane]map[frame.ID]string // content by identity, whatever was lost since
+	excused  map[frame.Cause]bool               // gap records of unknown number that may be there
+	unsafe   bool                               // the server lost what it had promised to keep
+}
+
+// counted is how many histories were run.
+var counted atomic.Int64
+
+func (h *history) milli() int64 { return time.Since(h.begun).Milliseconds() + 100_000 }
+
+// fail ends the history; only its own goroutine calls it.
+func (h *history) fail(format string, args ...any) { h.rt.Fatalf(format, args...) }
+
+func (h *history) failLocked(format string, args ...any) {
+	if h.err == "" {
+		h.err = fmt.Sprintf(format, args...)
+		h.logf("FAIL "+format, args...)
+	}
+}
+
+func (h *history) logf(format string, args ...any) {
+	h.rt.Logf("%9.3fs "+format, append([]any{time.Since(h.begun).Seconds()}, args...)...)
+}
+
+func (h *history) note(what string, board int) { h.logf("board %d: %s", board, what) }
+
+func (h *history) excuse(causes ...frame.Cause) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, c := range causes {
+		h.excused[c] = true
+	}
+}
+
+// take numbers n new samples and returns the first one's.
+func (h *history) take(b *board, n int, class frame.Class) (first uint64) {
+	first = uint64(len(h.samples))
+	for range n {
+		b.mine = append(b.mine, uint64(len(h.samples)))
+		h.samples = append(h.samples, sample{board: b.id, at: h.milli(), alarm: class == frame.Urgent})
+	}
+	return first
+}
+
+// lostMemory notes that a run without a store is over.
+func (h *history) lostMemory(b *board) {
+	h.excuse(frame.ServerRewind) // what Redis had of that run is held by nobody
+	for _, n := range b.mine {
+		h.samples[n].volatile = true
+	}
+	b.mine = b.mine[:0]
+}
+
+// forgetting runs what may make the server lose entries, and notes which.
+func (h *history) forgetting(do func()) {
+	before := h.delivered()
+	do()
+	after := h.delivered()
+	var lost []uint64
+	for n := range before {
+		if !after[n] {
+			lost = append(lost, n)
+		}
+	}
+	for _, b := range h.boards {
+		if b.blind {
+			h.lostTwice(lost)
+		} else {
+			b.unnoticed = append(b.unnoticed, lost...)
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.boards[0].o.store {
+		return
+	}
+	for l := range h.executed { // without a store, the next run begins at the same number
+		clear(h.executed[l])
+	}
+}
+
+// lostTwice notes samples that the server lost while the agent had no memory of
+// them: the promise does not cover them.
+func (h *history) lostTwice(list []uint64) {
+	for _, n := range list {
+		h.twice[n] = true
+	}
+}
+
+// delivered returns the samples that the streams hold now.
+func (h *history) delivered() map[uint64]bool {
+	m := map[uint64]bool{}
+	for l := range frame.Lane(frame.Lanes) {
+		for _, raw := range h.server.stream(l) {
+			e, err := parseEntry(raw)
+			if err != nil || e.Encoding == "gap" || len(e.Data) < 12 {
+				continue
+			}
+			for n := range uint64(e.N) {
+				m[binary.BigEndian.Uint64(e.Data)+n] = true
+			}
+		}
+	}
+	return m
+}
+
+// added hears of each XADD: an identity has one content, for ever.
+func (h *history) added(key string, e entry) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	lane := laneOf(key)
+	r, err := parseEntry(e)
+	if err != nil {
+		h.failLocked("entry: %v", err)
+		return
+	}
+	if r.Encoding == "gap" {
+		return
+	}
+	was, ok := h.executed[lane][r.ID]
+	if ok && was != string(r.Data) {
+		h.failLocked("%v: an identity carries two contents", lane)
+	}
+	h.executed[lane][r.ID] = string(r.Data)
+}
+
+// check is what holds after each step.
+func (h *history) check() {
+	synctest.Wait()
+	h.mu.Lock()
+	err := h.err
+	h.mu.Unlock()
+	if err != "" {
+		h.fail("%s", err)
+	}
+	for _, b := range h.boards {
+		if b.running {
+			b.bounds()
+		}
+	}
+}
+
+// bounds checks that neither queues nor pool hold more than they may.
+func (b *board) bounds() {
+	s := b.up.Status()
+	held := s.Held
+	for i := range s.Lanes {
+		held += s.Lanes[i].Retained
+		if s.Lanes[i].Retained > frames {
+			b.h.fail("a queue is over its capacity")
+		}
+	}
+	small, large := b.pool.Available()
+	if free := small + large; free+held > frames {
+		b.h.fail("%d frames free and %d held of %d", free, held, frames)
+	}
+}
+
+// config is what a test asks of its histories.
+type config struct {
+	script string
+	tweak  func(*setup) // a control's fault, or what a control needs to show it
+	two    bool         // two agents, always
+	kept   bool         // the server keeps what it promised, and the store is never full
+	plain  bool         // one agent with a large store and no server that forgets
+	steps  func(h *history) map[string]func(*rapid.T)
+}
+
+// explore runs one history in a bubble.
+func explore(t *testing.T, rt *rapid.T, c config) {
+	counted.Add(1)
+	dir, err := os.MkdirTemp(ramDir(), "telhub-model-")
+	if err != nil {
+		rt.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	var failure any
+	func() {
+		defer func() {
+			if p := recover(); p != nil && failure == nil {
+				failure = p // a goroutine is left
+			}
+		}()
+		synctest.Test(t, func(*testing.T) {
+			var h *history
+			defer func() {
+				failure = recover()
+				if h != nil {
+					h.abandon()
+				}
+			}()
+			h = newHistory(rt, dir, c)
+			h.run(c)
+		})
+	}()
+	rethrow(failure)
+}
+
+// rethrow panics with what ended a bubble. rapid tells failures apart by where
+// they come from, so what is no failure must come from somewhere else.
+func rethrow(p any) {
+	switch {
+	case p == nil:
+	case fmt.Sprintf("%T", p) == "rapid.invalidData":
+		panic(p)
+	default:
+		panic(p)
+	}
+}
+
+// ramDir is where stores lie: in memory where the system has that, because an
+// fsync there costs nothing.
+func ramDir() string {
+	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
+		if f, err := os.CreateTemp("/dev/shm", "telhub-model-"); err == nil {
+			f.Close()
+			os.Remove(f.Name())
+			return "/dev/shm"
+		}
+	}
+	return ""
+}
+
+func newHistory(rt *rapid.T, dir string, c config) *history {
+	h := &history{
+		rt: rt, dir: dir, begun: time.Now(), bootedAt: map[string]int64{}, replayed: map[uint64]bool{}, twice: map[uint64]bool{},
+		alarms: map[uint64]pendingAlarm{}, executed: map[frame.Lane]map[frame.ID]string{}, excused: map[frame.Cause]bool{},
+	}
+	for l := range frame.Lane(frame.Lanes) {
+		h.executed[l] = map[frame.ID]string{}
+	}
+	script := c.script
+	if script == "" {
+		script = appendScript()
+	}
+	kind := serverKind(rapid.IntRange(0, int(serverKinds)-1).Draw(rt, "server"))
+	if c.kept {
+		kind = rapid.SampledFrom([]serverKind{logServer, alwaysServer}).Draw(rt, "log")
+	}
+	h.server = newServer(kind, script)
+	h.server.keys.added = h.added
+	o := drawSetup(rt, c)
+	h.small = o.small
+	n := 1
+	if c.two {
+		n = 2
+	}
+	for i := range n {
+		h.boards = append(h.boards, newBoard(h, i, o))
+	}
+	h.logf("server %v, setup %+v, %d agents", kind, o, n)
+	return h
+}
+
+func drawSetup(rt *rapid.T, c config) setup {
+	o := setup{
+		store:   rapid.IntRange(0, 9).Draw(rt, "store") < 9,
+		maxLoss: rapid.SampledFrom([]time.Duration{5 * time.Second, time.Second}).Draw(rt, "maxLoss"),
+		rate:    rapid.SampledFrom([]int64{0, 64 << 10}).Draw(rt, "rate"),
+		kept:    rapid.Bool().Draw(rt, "kept"),
+		latency: rapid.SampledFrom([]time.Duration{0, 2 * time.Millisecond, 150 * time.Millisecond}).Draw(rt, "latency"),
+		maxlen:  rapid.SampledFrom([]string{"0", "1000000"}).Draw(rt, "maxlen"),
+		breaker: rapid.SampledFrom(breakers).Draw(rt, "breaker"),
+	}
+	o.small = o.store && rapid.IntRange(0, 7).Draw(rt, "small") == 7
+	if rapid.Bool().Draw(rt, "newest") {
+		o.drop = store.DropNewest
+	}
+	o.sync = rapid.IntRange(0, 5).Draw(rt, "sync") == 5
+	if c.plain || c.kept {
+		o.store, o.small, o.sync = true, false, false
+	}
+	if c.tweak != nil {
+		c.tweak(&o)
+	}
+	return o
+}
+
+// run lives through a history: random steps, then peace, then the audit.
+func (h *history) run(c config) {
+	for _, b := range h.boards[:1] {
+		b.start()
+	}
+	steps := h.steps()
+	if c.kept {
+		delete(steps, "forget")
+	}
+	if c.steps != nil {
+		steps = c.steps(h)
+	}
+	steps[""] = func(*rapid.T) { h.check() }
+	h.rt.Repeat(steps)
+	h.peace()
+	h.audit()
+}
+
+// abandon ends what still runs, so that the bubble can end.
+func (h *history) abandon() {
+	for _, b := range h.boards {
+		if !b.running {
+			continue
+		}
+		if b.disk != nil && !b.disk.gone() {
+			close(b.disk.dead)
+		}
+		select {
+		case <-b.wire.dead:
+		default:
+			close(b.wire.dead)
+		}
+		b.stop()
+		select {
+		case <-b.done:
+		case <-time.After(time.Minute):
+		}
+		if b.disk != nil {
+			b.disk.Store.Close()
+		}
+	}
+}
+
+const (
+	longestDelay = 30 * time.Second
+	patience     = 4 * time.Minute // until everything is delivered, in simulated time
+)
+
+// peace ends all faults and lets each agent deliver what it has.
+func (h *history) peace() {
+	h.logf("peace")
+	h.link = linkUp
+	h.server.heal()
+	h.server.confirm = 0
+	for _, b := range h.boards {
+		b.calm()
+		b.shutdown()
+	}
+	time.Sleep(longestDelay + time.Second) // late requests come to an end
+	for _, b := range h.boards {
+		b.deliver()
+		if b.o.store {
+			b.shutdown()
+			b.deliver() // an open finds what the server lost
+			b.shutdown()
+		}
+	}
+	h.check()
+}
+
+// calm ends what troubles a board.
+func (b *board) calm() {
+	b.dates.step(0, frame.NTP)
+	if b.running {
+		b.wire.clear()
+		if b.disk != nil {
+			b.disk.trouble(0, 0, 0)
+		}
+		b.flushStarved()
+	}
+}
+
+// flushStarved declares samples that found no frame, as soon as there is one.
+func (b *board) flushStarved() {
+	for range 600 {
+		if b.starved == 0 {
+			return
+		}
+		if f := b.pool.Get(256); f != nil {
+			b.declareStarved(f)
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	b.h.fail("no frame comes free")
+}
+
+// deliver runs the agent until it has nothing left to send.
+func (b *board) deliver() {
+	b.start()
+	b.calm()
+	for _, class := range []frame.Class{frame.Normal, frame.High, frame.Urgent} {
+		b.submit(1, class, 64)
+	}
+	b.flushStarved()
+	begun := time.Now()
+	for {
+		time.Sleep(100 * time.Millisecond)
+		b.h.check()
+		s := b.up.Status()
+		if s.Connected && s.Memory == 0 && s.Held == 0 && !b.behind(&s) && len(b.h.undelivered(b)) == 0 {
+			return
+		}
+		if time.Since(begun) > patience {
+			b.h.logf("status %+v", s)
+			b.h.fail("not delivered: connected %v, fenced %v, memory %v, behind %v, held %v",
+				s.Connected, s.Fenced, s.Memory > 0, b.behind(&s), s.Held > 0)
+		}
+	}
+}
+
+// behind reports whether the store holds frames that Redis has not.
+// Status.Stored does not tell: it counts what an earlier run's store gave up as
+// sent.
+func (b *board) behind(s *uplink.Status) bool {
+	if b.disk == nil {
+		return false
+	}
+	f := frame.Frame{Payload: make([]byte, 0, largeBytes)}
+	for i := range s.Lanes {
+		l := &s.Lanes[i]
+		if !l.Accepted.Less(l.Last) {
+			continue
+		}
+		if ok, err := b.disk.Store.Next(frame.Lane(i), l.Accepted, &f); ok || err != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// undelivered returns the alarms of a board that wait to be sent.
+func (h *history) undelivered(b *board) (list []uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for n, a := range h.alarms {
+		if a.board == b {
+			list = append(list, n)
+		}
+	}
+	return list
+}
