@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -141,41 +142,68 @@ func Frames(dir string) iter.Seq2[*frame.Frame, error] {
 	}
 }
 
-// exportSegment yields the frames of one file. It reports whether to go on.
+// exportSegment yields a segment's frames in the order of their keys. A running
+// agent overwrites pages whose frames it has copied elsewhere: a frame that was
+// overwritten between finding and reading it is looked for again.
 func exportSegment(path string, as aliases, yield func(*frame.Frame, error) bool) bool {
-	whole, _, partial, err := findFrames(path)
-	if err != nil {
-		return yield(nil, fmt.Errorf("store: %s: %w", path, err))
+	var last key // of the last frame that was yielded
+	for range exportTries {
+		whole, _, partial, err := findFrames(path)
+		if err != nil {
+			return yield(nil, fmt.Errorf("store: %s: %w", path, err))
+		}
+		missed, more, err := exportFrames(path, whole, &last, as, yield)
+		if err != nil {
+			return yield(nil, fmt.Errorf("store: %w", err))
+		}
+		switch {
+		case !more:
+			return false
+		case missed:
+			continue
+		case partial > 0:
+			return yield(nil, fmt.Errorf("store: %s: %d frames are incomplete", path, partial))
+		}
+		return true
 	}
+	return yield(nil, fmt.Errorf("store: %s: changes too fast to be read; stop the agent and export again", path))
+}
+
+// exportTries is how often a segment is searched anew while an agent writes it.
+const exportTries = 100
+
+// exportFrames yields the frames behind last, which it moves on, until one was
+// overwritten since it was found.
+func exportFrames(path string, whole []found, last *key, as aliases, yield func(*frame.Frame, error) bool) (missed, more bool, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return yield(nil, fmt.Errorf("store: %w", err))
+		return false, true, err
 	}
 	defer f.Close()
 	a, out, buf := assembler{keep: true}, frame.Frame{}, make([]byte, longestValue)
 	for i := range whole {
 		r := &whole[i]
+		if bytes.Compare(r.key[:], last[:]) <= 0 {
+			continue
+		}
 		value := buf[:r.len]
 		if _, err := f.ReadAt(value, r.at+keyLen); err != nil {
-			return yield(nil, fmt.Errorf("store: %w", err))
+			return false, true, err
 		}
 		data, err := openValue(r.key[:], value)
-		if err != nil { // overwritten by a running agent since it was found
-			a = assembler{keep: true}
-			continue
+		if err != nil {
+			return true, true, nil
 		}
 		if done, _ := a.add(&r.key, data); !done {
 			continue
 		}
 		a.frame(&out, as)
 		if !yield(&out, nil) {
-			return false
+			return false, false, nil
 		}
+		*last = r.key
 	}
-	if partial > 0 {
-		return yield(nil, fmt.Errorf("store: %s: %d frames are incomplete", path, partial))
-	}
-	return true
+	return false, true, nil
 }
 
 // frame gives the assembled frame, sharing the assembler's payload.
