@@ -38,7 +38,7 @@ func (k *keeper) dispatch(now time.Time) {
 func (k *keeper) planOpen(j *job, now time.Time) {
 	switch {
 	case k.breaker.Allow(now):
-		j.op, j.fence, j.first = opOpen, k.epoch, !k.everOpened
+		j.op, j.fence, j.first, j.look = opOpen, k.epoch, !k.everOpened, k.o.PowerCut != nil
 	case k.silent && k.breaker.State() == Open && !now.Before(k.nextProbe):
 		j.op = opProbe
 		k.nextProbe = now.Add(probeEvery)

@@ -112,7 +112,7 @@ func (k *keeper) bootMilli(s *Seen, info *frame.GapInfo) (int64, bool) {
 // look asks the sink how far the streams reach.
 func (s *sender) look(ctx context.Context, j *job) {
 	w, ok := s.o.Sink.(Witness)
-	if !ok || s.o.PowerCut == nil {
+	if !ok || !j.look {
 		return
 	}
 	for i := range j.marks {

@@ -30,6 +30,7 @@ type job struct {
 	frames  [MaxBatch]*frame.Frame
 	n       int  // frames in this batch
 	first   bool // opOpen: count what Redis has of what the store holds
+	look    bool // opOpen, first: ask where the streams end, for the gap record of a run without an end
 	gap     gap
 	started time.Time
 
