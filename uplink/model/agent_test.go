@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing/synctest"
 	"time"
 
@@ -55,10 +56,10 @@ type board struct {
 	starved   uint64 // samples that found no frame, not declared yet
 	owes      bool   // … and this run cannot declare them any more
 	mine      []uint64
-	wasCut    bool     // once
-	blind     bool     // cut, and not connected since
-	unnoticed []uint64 // samples that the server lost in this run
-	early     bool     // an earlier run released frames before they were durable
+	wasCut    bool        // once
+	blind     atomic.Bool // cut, and not connected since
+	unnoticed []uint64    // samples that the server lost in this run
+	early     bool        // an earlier run released frames before they were durable
 }
 
 const (
@@ -106,7 +107,7 @@ func (b *board) options() uplink.Options {
 func (b *board) event(e uplink.Event) {
 	switch e.Kind {
 	case uplink.EventConnected:
-		b.blind = false
+		b.blind.Store(false)
 	case uplink.EventFenced:
 		b.h.note("fenced", b.id)
 	}
@@ -273,7 +274,8 @@ func (b *board) cut(sameBoot bool) {
 		}
 		b.h.alarmsAtCut(b)
 		b.h.lostTwice(b.h.undeclared(b.unnoticed))
-		b.blind, b.unnoticed, b.wasCut = true, nil, true
+		b.unnoticed, b.wasCut = nil, true
+		b.blind.Store(true)
 		close(b.disk.dead)
 	}
 	close(b.wire.dead)

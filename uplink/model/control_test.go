@@ -37,9 +37,7 @@ const within = 2000
 
 // TestControls seeds one fault at a time and demands that the check finds it.
 func TestControls(t *testing.T) {
-	flag.Set("rapid.nofailfile", "true")
-	flag.Set("rapid.shrinktime", "0s")
-	t.Cleanup(func() { flag.Set("rapid.nofailfile", "false"); flag.Set("rapid.shrinktime", "30s") })
+	expectFailures(t)
 	for _, c := range []struct {
 		name string
 		want string // what the check says
@@ -84,6 +82,13 @@ func disks(wrap func(uplink.Store) uplink.Store) func(*setup) {
 
 func sinks(wrap func(uplink.Sink) uplink.Sink) func(*setup) {
 	return func(o *setup) { o.store, o.small, o.wrapSink = true, false, wrap }
+}
+
+// expectFailures lets rapid neither keep nor shrink what fails in this test.
+func expectFailures(t *testing.T) {
+	flag.Set("rapid.nofailfile", "true")
+	flag.Set("rapid.shrinktime", "0s")
+	t.Cleanup(func() { flag.Set("rapid.nofailfile", "false"); flag.Set("rapid.shrinktime", "30s") })
 }
 
 // forgetful loses each seventh frame without a word.
@@ -173,6 +178,7 @@ func (s *leaking) Append(ctx context.Context, b *uplink.Batch) error {
 
 // A breaker is a function of its seed and of what happens at what time.
 func TestBreakerIsDeterministic(t *testing.T) {
+	expectFailures(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		if !sameBreakers(rt, 7, 7) {
 			rt.Fatal("two breakers of one seed differ")

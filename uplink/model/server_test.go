@@ -29,10 +29,10 @@ func (k serverKind) level() uplink.Durability {
 // server is a Redis: it runs the real script over a keyspace and forgets, as
 // real ones do, what it has not made durable.
 type server struct {
-	kind    serverKind
-	confirm time.Duration // how long WAITAOF and WAIT take beyond the least
+	kind serverKind
 
-	mu       sync.Mutex // guards all below
+	mu       sync.Mutex    // guards all below
+	confirm  time.Duration // how long WAITAOF and WAIT take
 	keys     *keyspace
 	lua      *interpreter
 	scripted bool     // the script is in its cache
@@ -103,11 +103,19 @@ func (s *server) connected() int {
 	return s.session
 }
 
-// copied takes the snapshot that WAITAOF or WAIT will have made safe.
-func (s *server) copied() snapshot {
+// confirms sets how long WAITAOF and WAIT take.
+func (s *server) confirms(after time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.keys.snapshot()
+	s.confirm = after
+}
+
+// copied takes the snapshot that WAITAOF or WAIT will have made safe, and says
+// how long that takes.
+func (s *server) copied() (snapshot, time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.keys.snapshot(), s.confirm
 }
 
 // safe notes that a snapshot is on disk or on the replica, and reports whether

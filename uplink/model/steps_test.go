@@ -116,8 +116,9 @@ func (h *history) stepServer(t *rapid.T) {
 		h.logf("SCRIPT FLUSH")
 		h.server.flushScripts()
 	case 1:
-		h.server.confirm = rapid.SampledFrom([]time.Duration{0, time.Second, 5 * time.Second}).Draw(t, "confirm")
-		h.logf("confirms after %v", h.server.confirm)
+		d := rapid.SampledFrom([]time.Duration{0, time.Second, 5 * time.Second}).Draw(t, "confirm")
+		h.logf("confirms after %v", d)
+		h.server.confirms(d)
 	case 2:
 		after := rapid.IntRange(0, 3).Draw(t, "after")
 		h.logf("XADD fails after %d", after)

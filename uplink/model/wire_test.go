@@ -293,11 +293,11 @@ func (w *wire) Sync(ctx context.Context, marks *[frame.Lanes]frame.ID) error {
 	if w.srv.kind == oldServer {
 		return nil
 	}
-	taken := w.srv.copied()
-	if err := w.wait(ctx, min(w.srv.confirm, waitTimeout)); err != nil {
+	taken, confirm := w.srv.copied()
+	if err := w.wait(ctx, min(confirm, waitTimeout)); err != nil {
 		return err
 	}
-	if w.srv.confirm > waitTimeout {
+	if confirm > waitTimeout {
 		return errNotYet
 	}
 	if !w.srv.safe(session, taken) {

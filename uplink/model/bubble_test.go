@@ -1,0 +1,134 @@
+package model
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/telhub/telhub/buffer/store"
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// config is what a test asks of its histories.
+type config struct {
+	script string
+	tweak  func(*setup) // a control's fault, or what a control needs to show it
+	two    bool         // two agents, always
+	kept   bool         // the server keeps what it promised, and the store is never full
+	plain  bool         // one agent with a large store and no server that forgets
+	steps  func(h *history) map[string]func(*rapid.T)
+}
+
+// explore runs one history in a bubble.
+func explore(t *testing.T, rt *rapid.T, c config) {
+	counted.Add(1)
+	dir, err := os.MkdirTemp(ramDir(), "telhub-model-")
+	if err != nil {
+		rt.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	var failure any
+	func() {
+		defer func() {
+			if p := recover(); p != nil && failure == nil {
+				failure = p // a goroutine is left
+			}
+		}()
+		synctest.Test(t, func(*testing.T) {
+			var h *history
+			defer func() {
+				failure = recover()
+				if h != nil {
+					h.abandon()
+				}
+			}()
+			h = newHistory(rt, dir, c)
+			h.run(c)
+		})
+	}()
+	rethrow(failure)
+}
+
+// rethrow panics with what ended a bubble. rapid tells failures apart by where
+// they come from, so what is no failure must come from somewhere else.
+func rethrow(p any) {
+	switch {
+	case p == nil:
+	case fmt.Sprintf("%T", p) == "rapid.invalidData":
+		panic(p)
+	default:
+		panic(p)
+	}
+}
+
+// ramDir is where stores lie: in memory where the system has that, because an
+// fsync there costs nothing.
+func ramDir() string {
+	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
+		if f, err := os.CreateTemp("/dev/shm", "telhub-model-"); err == nil {
+			f.Close()
+			os.Remove(f.Name())
+			return "/dev/shm"
+		}
+	}
+	return ""
+}
+
+func newHistory(rt *rapid.T, dir string, c config) *history {
+	h := &history{
+		rt: rt, dir: dir, begun: time.Now(), bootedAt: map[string]int64{}, replayed: map[uint64]bool{}, twice: map[uint64]bool{},
+		alarms: map[uint64]pendingAlarm{}, executed: map[frame.Lane]map[frame.ID]string{}, excused: map[frame.Cause]bool{},
+	}
+	for l := range frame.Lane(frame.Lanes) {
+		h.executed[l] = map[frame.ID]string{}
+	}
+	script := c.script
+	if script == "" {
+		script = appendScript()
+	}
+	kind := serverKind(rapid.IntRange(0, int(serverKinds)-1).Draw(rt, "server"))
+	if c.kept {
+		kind = rapid.SampledFrom([]serverKind{logServer, alwaysServer}).Draw(rt, "log")
+	}
+	h.server = newServer(kind, script)
+	h.server.keys.added = h.added
+	o := drawSetup(rt, c)
+	h.small = o.small
+	n := 1
+	if c.two {
+		n = 2
+	}
+	for i := range n {
+		h.boards = append(h.boards, newBoard(h, i, o))
+	}
+	h.logf("server %v, setup %+v, %d agents", kind, o, n)
+	return h
+}
+
+func drawSetup(rt *rapid.T, c config) setup {
+	o := setup{
+		store:   rapid.IntRange(0, 9).Draw(rt, "store") < 9,
+		maxLoss: rapid.SampledFrom([]time.Duration{5 * time.Second, time.Second}).Draw(rt, "maxLoss"),
+		rate:    rapid.SampledFrom([]int64{0, 64 << 10}).Draw(rt, "rate"),
+		kept:    rapid.Bool().Draw(rt, "kept"),
+		latency: rapid.SampledFrom([]time.Duration{0, 2 * time.Millisecond, 150 * time.Millisecond}).Draw(rt, "latency"),
+		maxlen:  rapid.SampledFrom([]string{"0", "1000000"}).Draw(rt, "maxlen"),
+		breaker: rapid.SampledFrom(breakers).Draw(rt, "breaker"),
+	}
+	o.small = o.store && rapid.IntRange(0, 7).Draw(rt, "small") == 7
+	if rapid.Bool().Draw(rt, "newest") {
+		o.drop = store.DropNewest
+	}
+	o.sync = rapid.IntRange(0, 5).Draw(rt, "sync") == 5
+	if c.plain || c.kept {
+		o.store, o.small, o.sync = true, false, false
+	}
+	if c.tweak != nil {
+		c.tweak(&o)
+	}
+	return o
+}
