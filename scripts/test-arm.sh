@@ -11,9 +11,10 @@ scripts/test-deps.sh
 [ $# -gt 0 ] || set -- ./...
 
 # What the emulator cannot do, and no fault of ours: it starts no second ARM
-# program, and knows neither the ioctls of i2c-dev nor TCSETS2 and TIOCEXCL.
+# program, is no measure of speed, and knows neither the ioctls of i2c-dev nor TCSETS2 and TIOCEXCL.
 # The emulated board (make test-hil) has a real kernel for those.
 skip='^(TestBoardMemoryOfTwentySensors|TestSoakMemoryStaysWithinBudget|TestStartToFirstFrame|TestKilledWhileCommitting'
+skip+='|TestKilledWhileThinning|TestAuditOfARealAgent|TestProcessingAgainstHalfACore'
 skip+='|TestOpenRealFiles|TestObjectReachesTheRealKernel|TestAnUnusualBaudRateOpens|TestAPortMarkedExclusiveByOthersIsBusy)$'
 run() {
 	echo "== $1${2:+v$2}"
