@@ -3,7 +3,6 @@ package agent
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/telhub/telhub/agent/config"
@@ -11,6 +10,7 @@ import (
 	"github.com/telhub/telhub/agent/metrics"
 	"github.com/telhub/telhub/agent/pipeline"
 	"github.com/telhub/telhub/buffer/store"
+	"github.com/telhub/telhub/internal/brief"
 	"github.com/telhub/telhub/uplink"
 	"github.com/telhub/telhub/uplink/frame"
 )
@@ -90,7 +90,7 @@ func budget(cfg *config.Config, p *plan) Budget {
 		b.Memory += thinBytes
 	}
 	b.FlashOnline = saveFlash * 24 * 60 / saveBoots
-	if p.engine != nil && len(p.engine.AppendCounters(nil)) > 0 {
+	if len(p.counters()) > 0 {
 		b.FlashOnline = saveFlash * 24 * 60
 	}
 	b.rates(cfg, p)
@@ -181,7 +181,7 @@ func (c *Costs) Contradictions(cfg *config.Config) []string {
 	}
 	list := []string{fmt.Sprintf("spool.max_loss = %s costs about %s a day at %.3g samples/s, spool.flash_budget allows %s: "+
 		"in outages of more than some minutes commits come every %s, so a power cut may cost %s; raise spool.flash_budget or spool.max_loss",
-		brief(cfg.Spool.MaxLoss), megabytes(c.FlashUnlimited), c.SamplesPerSecond, megabytes(limit), brief(c.Commits), brief(c.Window))}
+		seconds(cfg.Spool.MaxLoss), megabytes(c.FlashUnlimited), c.SamplesPerSecond, megabytes(limit), seconds(c.Commits), seconds(c.Window))}
 	if c.FlashPerDay > limit {
 		list = append(list, fmt.Sprintf("spool.flash_budget = %s cannot be kept: even so an outage costs about %s a day, %s of it the samples themselves; "+
 			"raise it, send less (a deadband, a longer every), or accept that it is exceeded: samples are never given up for it",
@@ -190,19 +190,12 @@ func (c *Costs) Contradictions(cfg *config.Config) []string {
 	return list
 }
 
-// brief prints a duration without what is nought at its end: 5s, 2m10s, 1h.
-func brief(d time.Duration) string {
+// seconds prints a duration to the second.
+func seconds(d time.Duration) string {
 	if d >= time.Second {
 		d = d.Round(time.Second)
 	}
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
+	return brief.Duration(d)
 }
 
 // megabytes prints a size for people.

@@ -169,5 +169,13 @@ func (p *plan) newEngine() (err error) {
 	return err
 }
 
+// counters returns the states of integrals and totals; none without any.
+func (p *plan) counters() []process.Counter {
+	if p.engine == nil {
+		return nil
+	}
+	return p.engine.AppendCounters(nil)
+}
+
 // historyStep is how far apart the points of a channel's sparkline are.
 const historyStep = 5 * time.Second

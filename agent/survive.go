@@ -72,7 +72,7 @@ func (a *Agent) restore() {
 
 // counts reports whether a channel's counter is that of an expression.
 func (a *Agent) counts(channel int, expression string) bool {
-	for _, c := range a.plan.engine.AppendCounters(nil) {
+	for _, c := range a.plan.counters() {
 		if c.Channel == channel {
 			return c.Expression == expression
 		}
@@ -107,7 +107,7 @@ func (a *Agent) remember(ctx context.Context) {
 		case <-minute.C:
 			n++
 			a.wear.note(false)
-			if !a.counting() && !a.checkpoint.Changed() && n%saveBoots != 0 {
+			if len(a.plan.counters()) == 0 && !a.checkpoint.Changed() && n%saveBoots != 0 {
 				continue
 			}
 		}
@@ -116,20 +116,13 @@ func (a *Agent) remember(ctx context.Context) {
 	}
 }
 
-// counting reports whether there is a counter.
-func (a *Agent) counting() bool {
-	return a.plan.engine != nil && len(a.plan.engine.AppendCounters(nil)) > 0
-}
-
 // save writes the checkpoint; end says that the run ends with it.
 func (a *Agent) save(end bool) {
 	state := a.wear.governor.State(clock.Boottime(), end)
 	a.checkpoint.SetFlash(state)
 	counters := make(map[string]checkpoint.Counter)
-	if a.plan.engine != nil {
-		for _, c := range a.plan.engine.AppendCounters(nil) {
-			counters[a.plan.schema.Channels[c.Channel].Name] = checkpoint.Counter{Expression: c.Expression, State: c.State}
-		}
+	for _, c := range a.plan.counters() {
+		counters[a.plan.schema.Channels[c.Channel].Name] = checkpoint.Counter{Expression: c.Expression, State: c.State}
 	}
 	err := a.checkpoint.Save(counters, a.clock.Boots())
 	a.wear.saved()

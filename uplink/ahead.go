@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"errors"
 	"math"
 	"time"
 
@@ -59,8 +60,8 @@ func (k *keeper) writeAhead() {
 	}
 	before := l.stored
 	err := k.save(l, 0)
-	a.blocked = err == ErrPending
-	a.refused = err != nil && err != ErrPending
+	a.blocked = errors.Is(err, ErrPending)
+	a.refused = err != nil && !a.blocked
 	if l.stored > before {
 		a.put = l.q[l.stored-1].ID
 	}

@@ -74,10 +74,10 @@ func (b *bus) start(now int64) {
 // run is the bus's goroutine. Start begins it, closing stop ends it after the
 // driver call under way.
 func (b *bus) run(stop <-chan struct{}) {
-	alarm := newAlarm(b.precise)
+	sleeper := newSleeper(b.precise)
 	for {
 		s, due := b.earliest()
-		if !alarm.until(due, b.in.now, stop) {
+		if !sleeper.until(due, b.in.now, stop) {
 			return
 		}
 		if s == nil {

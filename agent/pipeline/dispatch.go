@@ -37,7 +37,7 @@ type dispatcher struct {
 	starved bool  // no frame was free
 	woke    int64 // boottime ns
 	wakeups atomic.Uint64
-	alarm   alarm
+	sleeper sleeper
 	kicked  chan struct{} // capacity 1, raised by Wake
 }
 
@@ -45,7 +45,7 @@ func newDispatcher(in *intake, flow *flow, o *Options) *dispatcher {
 	d := &dispatcher{
 		in: in, flow: flow, outlet: o.Outlet, pool: o.Pool, sizes: sizes{schema: o.Schema},
 		tick: int64(o.Tick), most: o.MaxSamples, from: &in.normal,
-		alarm: newAlarm(false), kicked: make(chan struct{}, 1),
+		sleeper: newSleeper(false), kicked: make(chan struct{}, 1),
 		stage: newStage(o.Processor, &in.account),
 	}
 	d.builders[frame.Normal] = &builder{class: frame.Normal}

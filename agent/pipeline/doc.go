@@ -44,7 +44,7 @@
 // Readings lie on absolute grids (grid.go) and are dated to the middle of
 // their transaction, or of the one that began a conversion. Buses whose slots
 // are close together, or shared with other buses, leave the end of each sleep
-// to the kernel's high-resolution timers (alarm.go).
+// to the kernel's high-resolution timers (sleeper.go).
 //
 // # Bounds
 //

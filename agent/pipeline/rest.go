@@ -109,9 +109,9 @@ func (d *dispatcher) wait(w wish, at int64, drain <-chan context.Context) (raise
 	defer d.calm()
 	var timer <-chan time.Time
 	if at != never {
-		d.alarm.timer.Reset(time.Duration(at - d.in.now()))
-		timer = d.alarm.timer.C
-		defer d.alarm.timer.Stop()
+		d.sleeper.timer.Reset(time.Duration(at - d.in.now()))
+		timer = d.sleeper.timer.C
+		defer d.sleeper.timer.Stop()
 	}
 	var freed, high <-chan struct{}
 	if d.starved {

@@ -55,7 +55,7 @@ func (s *stream) start(now int64) {
 // run is the stream's goroutine. Start begins it, closing stop ends it after
 // the Read under way.
 func (s *stream) run(stop <-chan struct{}) {
-	alarm := newAlarm(false)
+	sleeper := newSleeper(false)
 	for {
 		select {
 		case <-stop:
@@ -69,7 +69,7 @@ func (s *stream) run(stop <-chan struct{}) {
 		}
 		switch {
 		case err != nil && !errors.Is(err, drivers.ErrTimeout):
-			if !s.gone(err, now, alarm, stop) {
+			if !s.gone(err, now, sleeper, stop) {
 				return
 			}
 			continue
@@ -77,7 +77,7 @@ func (s *stream) run(stop <-chan struct{}) {
 			s.idle(now)
 		}
 		s.checkStale(now)
-		if now-s.lastUnit >= s.limit && !s.revive(now, alarm, stop) {
+		if now-s.lastUnit >= s.limit && !s.revive(now, sleeper, stop) {
 			return
 		}
 	}
@@ -145,13 +145,13 @@ func (s *stream) tally(now int64) {
 }
 
 // gone reopens a port that failed until that succeeds; false means stop.
-func (s *stream) gone(err error, now int64, alarm alarm, stop <-chan struct{}) bool {
+func (s *stream) gone(err error, now int64, sleeper sleeper, stop <-chan struct{}) bool {
 	s.failed(err, now)
 	s.complete(max(now-s.lastByte, int64(time.Second)), now)
 	s.setUp(false, err)
 	s.all(drivers.Lost, now)
 	for {
-		if !alarm.sleep(int64(s.backoff.next()), stop) {
+		if !sleeper.sleep(int64(s.backoff.next()), stop) {
 			return false
 		}
 		if s.reopen() {
@@ -162,14 +162,14 @@ func (s *stream) gone(err error, now int64, alarm alarm, stop <-chan struct{}) b
 
 // revive reopens a port that is open but from which nothing sensible came for
 // too long; false means stop.
-func (s *stream) revive(now int64, alarm alarm, stop <-chan struct{}) bool {
+func (s *stream) revive(now int64, sleeper sleeper, stop <-chan struct{}) bool {
 	s.failed(errSilent, now)
 	s.setUp(false, errSilent)
 	s.limit = int64(s.silence.next())
 	if s.reopen() {
 		return true
 	}
-	return s.gone(drivers.ErrUnplugged, now, alarm, stop)
+	return s.gone(drivers.ErrUnplugged, now, sleeper, stop)
 }
 
 // errSilent: the port is open and nothing well-formed arrives.

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/telhub/telhub/internal/brief"
 )
 
 const (
@@ -221,7 +223,7 @@ func (b *builder) capacity(window time.Duration) (int, error) {
 			most = every * maxWindow
 		}
 		return 0, fmt.Errorf("at a value each %s the window holds %d values, more than %d; want a window of at most %s, or a throttle before it",
-			brief(every), n, maxWindow, brief(most))
+			brief.Duration(every), n, maxWindow, brief.Duration(most))
 	}
 	return int(min(n+n/8+2, maxWindow)), nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/telhub/telhub/internal/brief"
 	"github.com/telhub/telhub/internal/spell"
 )
 
@@ -70,7 +71,7 @@ func (s Spec) String() string {
 	case s.Count != 0:
 		name += " " + strconv.Itoa(s.Count)
 	case s.Window != 0:
-		name += " " + brief(s.Window)
+		name += " " + brief.Duration(s.Window)
 	}
 	if s.Unit != "" {
 		name += " " + s.Unit
@@ -79,18 +80,6 @@ func (s Spec) String() string {
 		name += " " + strconv.FormatFloat(a, 'f', -1, 64)
 	}
 	return name
-}
-
-// brief writes a duration without the zeros that Go puts behind it.
-func brief(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }
 
 // ParseFilter reads a filter as the configuration writes it: "median 5",

@@ -11,37 +11,37 @@ import (
 // rests on epoll_wait, which counts in milliseconds.
 const precision = int64(1500 * time.Microsecond)
 
-// alarm is a timer that its goroutine reuses for ever.
-type alarm struct {
+// sleeper is a timer that its goroutine reuses for ever.
+type sleeper struct {
 	timer   *time.Timer
 	precise bool // the end of a sleep is left to the kernel's high-resolution timers
 }
 
-// newAlarm makes an alarm. A precise one occupies a thread for up to 1.5 ms at
+// newSleeper makes a sleeper. A precise one occupies a thread for up to 1.5 ms at
 // the end of each sleep, and needs twice the wake-ups; it is 0.1 ms late where
 // others are 0.5 ms late on average and 1.1 ms at worst.
-func newAlarm(precise bool) alarm {
+func newSleeper(precise bool) sleeper {
 	t := time.NewTimer(time.Hour)
 	t.Stop()
-	return alarm{t, precise}
+	return sleeper{t, precise}
 }
 
 // until waits for the instant at, of a clock that now reads; not at all if that
 // has passed. It reports false when stop was closed instead, and looks at stop
 // in any case.
-func (a alarm) until(at int64, now func() int64, stop <-chan struct{}) bool {
+func (s sleeper) until(at int64, now func() int64, stop <-chan struct{}) bool {
 	d := at - now()
-	if !a.precise {
-		return a.sleep(d, stop)
+	if !s.precise {
+		return s.sleep(d, stop)
 	}
-	if !a.sleep(d-precision, stop) {
+	if !s.sleep(d-precision, stop) {
 		return false
 	}
 	if d <= 0 {
 		return true
 	}
 	runtime.Gosched() // on a board of one core others have not run since the last sleep
-	return sleepUntil(at) || a.sleep(at-now(), stop)
+	return sleepUntil(at) || s.sleep(at-now(), stop)
 }
 
 // sleepUntil blocks its thread until CLOCK_BOOTTIME reads at. It reports false
@@ -58,7 +58,7 @@ func sleepUntil(at int64) bool {
 
 // sleep waits for d nanoseconds, not at all if d is not positive. It reports
 // false when stop was closed instead, and looks at stop in any case.
-func (a alarm) sleep(d int64, stop <-chan struct{}) bool {
+func (s sleeper) sleep(d int64, stop <-chan struct{}) bool {
 	if d <= 0 {
 		select {
 		case <-stop:
@@ -67,12 +67,12 @@ func (a alarm) sleep(d int64, stop <-chan struct{}) bool {
 			return true
 		}
 	}
-	a.timer.Reset(time.Duration(d))
+	s.timer.Reset(time.Duration(d))
 	select {
 	case <-stop:
-		a.timer.Stop()
+		s.timer.Stop()
 		return false
-	case <-a.timer.C:
+	case <-s.timer.C:
 		return true
 	}
 }
