@@ -131,10 +131,23 @@ func (l *lane) holeFirst() bool {
 // acknowledge notes that Redis took the batch in flight.
 func (l *lane) acknowledge() {
 	if l.inflight > 0 {
-		l.accepted = l.q[l.sent+l.inflight-1].ID
+		l.arrived(l.q[l.sent+l.inflight-1].ID)
 	}
 	l.sent += l.inflight
 	l.inflight = 0
+}
+
+// arrived sets what Redis has. Of a hole up to there nothing is left to be
+// declared: memory or store still held it, or have declared it. A record of it
+// would take the number of a frame that is there.
+func (l *lane) arrived(id frame.ID) {
+	l.accepted = id
+	switch {
+	case !id.Less(l.hole.to):
+		l.hole = gap{}
+	case l.hole.from.Less(id):
+		l.hole.from, l.hole.n = id, -1
+	}
 }
 
 // putBack returns the batch in flight to the queue; its fate is unknown.
@@ -165,17 +178,6 @@ func (l *lane) mend(epoch uint64, now int64) {
 	}
 }
 
-// passed notes that Redis has a frame from the store.
-func (l *lane) passed(id frame.ID) {
-	l.accepted = id
-	switch {
-	case !id.Less(l.hole.to):
-		l.hole = gap{} // the store still held it, or has declared it
-	case l.hole.from.Less(id):
-		l.hole.from, l.hole.n = id, -1
-	}
-}
-
 // position sets the queue to the server's mark: frames up to it are accepted,
 // all others go again. It returns the numbers between the mark and the first
 // frame that is still held, when that is a hole, as an undeclared gap.
@@ -187,6 +189,9 @@ func (l *lane) position(mark frame.ID) (missing gap) {
 	held := l.durable
 	if held.Less(l.found) {
 		held = l.found
+	}
+	if len(l.q) > 0 && !held.Less(l.q[0].ID) {
+		held = l.q[0].Prev // it was durable, and is still here to go again
 	}
 	if l.opened && mark.Less(held) {
 		missing = gap{from: mark, to: held, n: -1, cause: frame.ServerRewind}

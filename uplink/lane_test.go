@@ -164,3 +164,29 @@ func TestAHoleThatArrivedInPartHasNoNumber(t *testing.T) {
 		t.Errorf("hole %+v, want 7/2 to 7/4 without a number", l.hole)
 	}
 }
+
+func TestWhatWasDurableAndIsStillHereIsNoLoss(t *testing.T) {
+	l := newTestLane(testPool(), 4)
+	l.opened = true
+	l.position(id(0, 0)) // the server has forgotten all …
+	l.settle(id(7, 3))   // … after it had confirmed this
+	if missing := l.position(id(0, 0)); !missing.empty() {
+		t.Errorf("missing %+v although memory holds it", missing)
+	}
+}
+
+func TestAHoleEndsWithWhatArrives(t *testing.T) {
+	l := newTestLane(testPool(), 4)
+	l.hole = gap{to: id(7, 3), n: -1}
+	var batch [MaxBatch]*frame.Frame
+	l.take(batch[:2], 1<<20)
+	l.acknowledge()
+	if l.hole.from != id(7, 2) || l.hole.to != id(7, 3) {
+		t.Errorf("hole %+v after 7/2 arrived, want 7/2 to 7/3", l.hole)
+	}
+	l.take(batch[:1], 1<<20)
+	l.acknowledge()
+	if !l.hole.empty() {
+		t.Errorf("hole %+v after all of it arrived: its record would take the number of frame 7/3", l.hole)
+	}
+}

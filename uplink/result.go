@@ -27,6 +27,7 @@ func (k *keeper) refused(j *job, now time.Time) {
 	case errors.As(j.err, &gapErr) && k.gapErrors < maxGapErrors:
 		k.gapErrors++
 		k.reposition(&k.lanes[j.lane], gapErr.Mark.ID)
+		k.syncer.restart() // what it asks about now may be gone
 	default:
 		k.failed(j, now)
 	}
@@ -131,7 +132,7 @@ func (k *keeper) tallyBatch(l *lane, mark frame.ID) {
 // drained takes the result of a batch that came from the store.
 func (k *keeper) drained(l *lane, j *job, now time.Time) {
 	if j.last != (frame.ID{}) {
-		l.passed(j.last)
+		l.arrived(j.last)
 		if l.tallied.Less(j.last) {
 			for i, n := range j.lost {
 				k.count.Lost[i] += n

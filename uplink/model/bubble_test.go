@@ -46,8 +46,8 @@ func explore(t *testing.T, rt *rapid.T, c config) {
 					h.abandon()
 				}
 			}()
-			h = newHistory(rt, dir, c)
-			h.run(c)
+			h = drawHistory(rt, dir, c)
+			h.run(rt, c)
 		})
 	}()
 	rethrow(failure)
@@ -78,7 +78,21 @@ func ramDir() string {
 	return ""
 }
 
-func newHistory(rt *rapid.T, dir string, c config) *history {
+// drawHistory draws what a history is made of.
+func drawHistory(rt *rapid.T, dir string, c config) *history {
+	kind := serverKind(rapid.IntRange(0, int(serverKinds)-1).Draw(rt, "server"))
+	if c.kept {
+		kind = rapid.SampledFrom([]serverKind{logServer, alwaysServer}).Draw(rt, "log")
+	}
+	n := 1
+	if c.two {
+		n = 2
+	}
+	return newHistory(rt, dir, kind, c.script, drawSetup(rt, c), n)
+}
+
+// newHistory makes a server and so many agents; script "" is the one that ships.
+func newHistory(rt reporter, dir string, kind serverKind, script string, o setup, agents int) *history {
 	h := &history{
 		rt: rt, dir: dir, begun: time.Now(), bootedAt: map[string]int64{}, replayed: map[uint64]bool{}, twice: map[uint64]bool{},
 		alarms: map[uint64]pendingAlarm{}, executed: map[frame.Lane]map[frame.ID]string{}, excused: map[frame.Cause]bool{},
@@ -86,26 +100,16 @@ func newHistory(rt *rapid.T, dir string, c config) *history {
 	for l := range frame.Lane(frame.Lanes) {
 		h.executed[l] = map[frame.ID]string{}
 	}
-	script := c.script
 	if script == "" {
 		script = appendScript()
 	}
-	kind := serverKind(rapid.IntRange(0, int(serverKinds)-1).Draw(rt, "server"))
-	if c.kept {
-		kind = rapid.SampledFrom([]serverKind{logServer, alwaysServer}).Draw(rt, "log")
-	}
 	h.server = newServer(kind, script)
 	h.server.keys.added = h.added
-	o := drawSetup(rt, c)
 	h.small = o.small
-	n := 1
-	if c.two {
-		n = 2
-	}
-	for i := range n {
+	for i := range agents {
 		h.boards = append(h.boards, newBoard(h, i, o))
 	}
-	h.logf("server %v, setup %+v, %d agents", kind, o, n)
+	h.logf("server %v, setup %+v, %d agents", kind, o, agents)
 	return h
 }
 

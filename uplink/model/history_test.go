@@ -28,9 +28,16 @@ type pendingAlarm struct {
 	at    time.Time
 }
 
-// history is one random run: what happened, and what must follow from it.
+// reporter is the test that a history belongs to: rapid's, or one that says
+// itself what happens.
+type reporter interface {
+	Fatalf(format string, args ...any)
+	Logf(format string, args ...any)
+}
+
+// history is one run: what happened, and what must follow from it.
 type history struct {
-	rt       *rapid.T
+	rt       reporter
 	dir      string
 	begun    time.Time
 	server   *server
@@ -55,7 +62,6 @@ type history struct {
 	alarms   map[uint64]pendingAlarm
 	executed map[frame.Lane]map[frame.ID]string // content by identity, whatever was lost since
 	excused  map[frame.Cause]bool               // gap records of unknown number that may be there
-	unsafe   bool                               // the server lost what it had promised to keep
 }
 
 // counted is how many histories were run.
@@ -212,7 +218,7 @@ func (b *board) bounds() {
 }
 
 // run lives through a history: random steps, then peace, then the audit.
-func (h *history) run(c config) {
+func (h *history) run(rt *rapid.T, c config) {
 	for _, b := range h.boards[:1] {
 		b.start()
 	}
@@ -224,7 +230,7 @@ func (h *history) run(c config) {
 		steps = c.steps(h)
 	}
 	steps[""] = func(*rapid.T) { h.check() }
-	h.rt.Repeat(steps)
+	rt.Repeat(steps)
 	h.peace()
 	h.audit()
 }

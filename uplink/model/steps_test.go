@@ -135,7 +135,6 @@ func (h *history) stepServer(t *rapid.T) {
 		h.excuse(frame.StoreDamaged) // frames accepted just before, and not held any more after a restart of the agent
 		if h.server.kind == volatileServer || h.server.kind == pairServer {
 			h.excuse(frame.ServerRewind)
-			h.unsafe = true
 		}
 		loading := rapid.SampledFrom([]time.Duration{0, time.Second}).Draw(t, "loading")
 		h.forgetting(func() { h.server.restart(drop, loading) })
@@ -144,16 +143,20 @@ func (h *history) stepServer(t *rapid.T) {
 
 // stepForget makes the server lose what it had promised to keep.
 func (h *history) stepForget(t *rapid.T) {
-	h.excuse(frame.ServerRewind)
-	h.unsafe = true
 	if rapid.IntRange(0, 2).Draw(t, "event") == 2 {
 		h.logf("FLUSHALL")
-		h.forgetting(h.server.flush)
+		h.forgets(h.server.flush)
 		return
 	}
 	drop := rapid.Bool().Draw(t, "drop")
 	h.logf("a stale replica takes over, drops connections: %v", drop)
-	h.forgetting(func() { h.server.failover(drop) })
+	h.forgets(func() { h.server.failover(drop) })
+}
+
+// forgets runs what makes the server lose what it had promised to keep.
+func (h *history) forgets(do func()) {
+	h.excuse(frame.ServerRewind)
+	h.forgetting(do)
 }
 
 func (h *history) stepCut(t *rapid.T) {
