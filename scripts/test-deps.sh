@@ -11,14 +11,27 @@ need gcc gcc # the race detector
 need python3 python3
 need e2fsck e2fsprogs
 need debugfs e2fsprogs
+need mount mount
+# WAITAOF needs a server of 7.2 or later, which Debian 12 has in backports only.
+need valkey-server valkey-server
 [ ${#packages[@]} -gt 0 ] || exit 0
 echo "installing: ${packages[*]}"
 # A package's own service must not start: the tests run servers of their own.
-policy=/usr/sbin/policy-rc.d
+policy=/usr/sbin/policy-rc.d made=()
+trap 'rm -f "${made[@]}"' EXIT
 if [ ! -e $policy ] && [ -w /usr/sbin ]; then
 	printf '#!/bin/sh\nexit 101\n' >$policy
 	chmod +x $policy
-	trap 'rm -f $policy' EXIT
+	made+=("$policy")
 fi
 apt-get update -q
+# Debian 12 has valkey in its backports only; the mirror is the one in use.
+if [[ " ${packages[*]} " == *" valkey-server "* ]] && ! apt-cache show valkey-server >/dev/null 2>&1; then
+	release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+	mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' "Created-By: Packages" | awk -v r="$release" '$2 == r { print $1; exit }')
+	extra=/etc/apt/sources.list.d/telhub-tests.list
+	made+=("$extra")
+	echo "deb $mirror $release-backports main" >$extra
+	apt-get update -q
+fi
 DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends "${packages[@]}" libc6-dev
