@@ -12,8 +12,6 @@ need python3 python3
 need e2fsck e2fsprogs
 need debugfs e2fsprogs
 need mount mount
-# WAITAOF needs a server of 7.2 or later, which Debian 12 has in backports only.
-need valkey-server valkey-server
 [ ${#packages[@]} -gt 0 ] || exit 0
 echo "installing: ${packages[*]}"
 # A package's own service must not start: the tests run servers of their own.
