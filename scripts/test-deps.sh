@@ -11,6 +11,7 @@ need gcc gcc # the race detector
 need python3 python3
 need e2fsck e2fsprogs
 need debugfs e2fsprogs
+need valkey-server valkey-server # WAITAOF, which redis-server of Debian 12 lacks
 need mount mount
 [ ${#packages[@]} -gt 0 ] || exit 0
 echo "installing: ${packages[*]}"
