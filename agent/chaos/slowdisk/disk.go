@@ -3,6 +3,7 @@ package slowdisk
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -11,12 +12,13 @@ import (
 
 // Disk is a mounted file system. Its methods may be called from anywhere.
 type Disk struct {
-	dir   string
-	fd    int // of /dev/fuse
-	tree  tree
-	work  sync.WaitGroup // requests under way
-	ended chan error     // of serve
-	close sync.Once
+	dir    string
+	fd     int // of /dev/fuse
+	behind string
+	tree   tree
+	work   sync.WaitGroup // requests under way
+	ended  chan error     // of serve
+	close  sync.Once
 
 	mu    sync.Mutex // guards gate
 	gate  chan struct{}
@@ -26,12 +28,15 @@ type Disk struct {
 	limit atomic.Bool  // room counts
 
 	syncs, failed, refused, held atomic.Int64
+
+	syncedMu sync.Mutex       // guards synced
+	synced   map[string]int64 // path behind the mount: size that the latest sync found
 }
 
 // Mount serves the directory behind at dir, which must exist. The caller
 // closes the Disk.
 func Mount(behind, dir string) (*Disk, error) {
-	d := &Disk{dir: dir, ended: make(chan error, 1)}
+	d := &Disk{dir: dir, behind: behind, ended: make(chan error, 1), synced: map[string]int64{}}
 	d.tree.init(behind)
 	var err error
 	if d.fd, err = syscall.Open("/dev/fuse", syscall.O_RDWR|syscall.O_CLOEXEC, 0); err != nil {
@@ -141,10 +146,30 @@ func (d *Disk) grant(n int) int {
 	return int(had)
 }
 
-// sync passes the time that a sync takes.
-func (d *Disk) sync() {
+// sync syncs a file in the time that a sync takes, and remembers how long the
+// file was when that began: of one that only grows, so much survives a power cut.
+func (d *Disk) sync(path string, fd int) syscall.Errno {
 	d.syncs.Add(1)
+	var st syscall.Stat_t
+	if err := syscall.Fstat(fd, &st); err != nil {
+		return errnoOf(err)
+	}
 	if delay := time.Duration(d.delay.Load()); delay > 0 {
 		<-time.After(delay)
 	}
+	if err := syscall.Fsync(fd); err != nil {
+		return errnoOf(err)
+	}
+	d.syncedMu.Lock()
+	d.synced[path] = st.Size
+	d.syncedMu.Unlock()
+	return 0
+}
+
+// Synced returns how much of a file, named below the mount, the latest sync has
+// made safe: 0 where there was none.
+func (d *Disk) Synced(name string) int64 {
+	d.syncedMu.Lock()
+	defer d.syncedMu.Unlock()
+	return d.synced[filepath.Join(d.behind, name)]
 }

@@ -37,7 +37,7 @@ func must(t *testing.T, err error) {
 // What is written through the disk is what stands behind it, and what it says
 // of files is what is true of them.
 func TestSoundDisk(t *testing.T) {
-	_, dir, behind := mount(t)
+	d, dir, behind := mount(t)
 	data := bytes.Repeat([]byte("0123456789abcdef"), 40<<10)
 	must(t, os.Mkdir(filepath.Join(dir, "sub"), 0o700))
 	name := filepath.Join(dir, "sub", "a")
@@ -61,6 +61,12 @@ func TestSoundDisk(t *testing.T) {
 	}
 	must(t, f.Truncate(100))
 	must(t, f.Sync())
+	_, err = f.WriteAt([]byte("not synced"), 100)
+	must(t, err)
+	if n := d.Synced("sub/a"); n != 100 {
+		t.Errorf("%d bytes are synced, want 100", n)
+	}
+	must(t, f.Truncate(100))
 	must(t, syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB))
 	must(t, os.Remove(name))
 	if info, err := f.Stat(); err != nil || info.Size() != 100 {

@@ -210,12 +210,15 @@ func (d *Disk) write(r *request) (reply, syscall.Errno) {
 }
 
 func (d *Disk) fsync(r *request) (reply, syscall.Errno) {
-	d.sync()
 	fd, errno := d.tree.file(r.u64(0))
 	if errno != 0 {
 		return nil, errno
 	}
-	return nil, errnoOf(syscall.Fsync(fd))
+	path, errno := d.tree.path(r.node, "")
+	if errno != 0 {
+		return nil, errno
+	}
+	return nil, d.sync(path, fd)
 }
 
 func (d *Disk) open(r *request) (reply, syscall.Errno) {
