@@ -179,7 +179,7 @@ func (k *keeper) failed(j *job, now time.Time) {
 	}
 	unreachable := errors.Is(j.err, ErrUnreachable)
 	k.silent = unreachable || timedOut(j.err)
-	if j.op == opOpen && !unreachable {
+	if j.op == opOpen && (!unreachable || errors.Is(j.err, ErrSent)) {
 		k.openTried = true
 	}
 	if j.op == opSend || j.op == opDrain {

@@ -24,7 +24,7 @@ type History struct {
 // NewHistory connects nothing yet. Options.Device is not used.
 func NewHistory(o Options) *History {
 	silence()
-	return &History{sink: Sink{o: o}, client: o.client(), o: o}
+	return &History{sink: Sink{o: o}, client: o.client(nil), o: o}
 }
 
 // Close closes the connection.

@@ -27,7 +27,7 @@ type Reader struct {
 // with onlyNew, with what comes next.
 func NewReader(o Options, onlyNew bool) *Reader {
 	silence()
-	r := &Reader{sink: Sink{o: o}, client: o.client(), device: o.Device}
+	r := &Reader{sink: Sink{o: o}, client: o.client(nil), device: o.Device}
 	shard := Shard(o.Device, o.Shards)
 	start := "0"
 	if onlyNew {

@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,4 +85,26 @@ func (h *history) flushTwice(first, second time.Duration, again bool) {
 	alarms(3)
 	time.Sleep(3 * time.Second)
 	h.check()
+}
+
+// An open whose first request arrived, and whose second found nobody: the next
+// one finds its own fence, and takes it for what it is.
+func TestAnOpenThatArrivedInPartIsNoConflict(t *testing.T) {
+	o := setup{latency: 100 * time.Millisecond}
+	directed(t, logServer, o, func(h *history) {
+		b := h.boards[0]
+		b.start()
+		time.Sleep(o.latency + o.latency/2)
+		b.wire.set(linkRefused)
+		time.Sleep(time.Second)
+		if f, _, _ := strings.Cut(h.server.keys.hashes[stateKey][field(0)], ";"); f != "1" {
+			t.Fatalf("the first lane's fence is %q: no part of the open arrived", f)
+		}
+		b.wire.set(linkUp)
+		b.submit(1, frame.Normal, 16)
+		time.Sleep(3 * time.Second)
+		if s := b.up.Status(); !s.Connected || s.Epoch != 1 {
+			t.Errorf("connected %v under epoch %d, want 1", s.Connected, s.Epoch)
+		}
+	})
 }
