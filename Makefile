@@ -66,6 +66,11 @@ test-powercut: ## cut the power under the store at every barrier; root, loop dev
 model: ## search random histories for DURATION (10m): exactly once under any faults
 	TELHUB_MODEL_FOR=$(or $(DURATION),10m) TELHUB_MODEL_WIDE=$(WIDE) $(GO) test -count=1 -timeout 0 -run '$(if $(WIDE),Wider,TestHistories)' -v ./uplink/model
 
+.PHONY: chaos
+chaos: ## break everything under load, audit each time; root; 45 minutes, QUICK=1: 8; RUN=regexp, DOC=file takes the table
+	scripts/test-deps.sh
+	TELHUB_CHAOS_QUICK=$(QUICK) TELHUB_CHAOS_DOC=$(abspath $(DOC)) $(GO) test -tags chaos -count=1 -timeout 3h -v -run '(?i)$(RUN)' ./agent/chaos
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (60s) each
 	scripts/fuzz.sh $(FUZZTIME)

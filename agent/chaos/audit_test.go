@@ -1,0 +1,202 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"strings"
+
+	"github.com/telhub/telhub/agent/audit"
+)
+
+// audit judges by the streams alone and fills in the row.
+func (b *bench) audit() {
+	b.t.Helper()
+	config := b.auditConfig()
+	r := b.command(config)
+	s := readStreams(b.t, config)
+	b.compare(r, s)
+	b.missing(s)
+	b.books(s)
+	for i, f := range s.faults {
+		if i == 20 {
+			b.t.Errorf("… and %d more", len(s.faults)-i)
+			break
+		}
+		b.t.Error(f)
+	}
+	b.settleRow(r, s)
+}
+
+// command runs the real `telhub audit`, twice: for people and for programs.
+func (b *bench) command(config string) *audit.Report {
+	b.t.Helper()
+	bin, err := program()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	text, err := exec.Command(bin, "audit", "--whole", "--config", config).CombinedOutput()
+	b.t.Logf("telhub audit --whole:\n%s", text)
+	if err != nil {
+		b.t.Errorf("telhub audit: %v", err)
+	}
+	out, err := exec.Command(bin, "audit", "--whole", "--json", "--config", config).Output()
+	r := &audit.Report{}
+	if jsonErr := json.Unmarshal(out, r); jsonErr != nil || len(r.Devices) != 1 {
+		b.t.Fatalf("telhub audit --json: %v, %v: %s", err, jsonErr, out)
+	}
+	return r
+}
+
+// compare wants the command and the reader of these tests to have seen the same.
+func (b *bench) compare(r *audit.Report, s *streams) {
+	b.t.Helper()
+	d := r.Devices[0]
+	lost, unknown := s.declared()
+	if !r.Balanced || d.Delivered != s.samples || d.Lost != lost || d.Unknown != unknown {
+		b.t.Errorf("telhub audit: balanced %v, %d delivered, %d declared lost, %d of an unknown number; read otherwise: %d, %d, %d",
+			r.Balanced, d.Delivered, d.Lost, d.Unknown, s.samples, lost, unknown)
+	}
+}
+
+// Times between a device and the stamp of its line, ms.
+const (
+	rounding = 5   // of stamps and their dates
+	held     = 500 // a busy machine's reader may be that late
+)
+
+// missing wants each line of which a sample is missing to lie inside a gap
+// record or inside a time in which its port was closed.
+func (b *bench) missing(s *streams) {
+	b.t.Helper()
+	for _, f := range b.feeders {
+		sent := f.lines()
+		next := int64(0) // stamp of the next line that is there; 0 = none
+		var odd []int
+		for n := len(sent) - 1; n >= 0; n-- {
+			there := 0
+			for k := range fields {
+				if s.stamp(f, n, k) != 0 {
+					there++
+				}
+			}
+			if there == fields {
+				next = s.stamp(f, n, 0)
+				continue
+			}
+			until := sent[n] + held
+			if next != 0 {
+				until = min(until, next)
+			}
+			switch {
+			case s.covered(sent[n]-rounding, max(until, sent[n])+rounding):
+				b.row.Covered++
+			case there == 0 && b.unheard(f, sent[n]):
+				b.row.Unheard++
+			default:
+				odd = append([]int{n}, odd...)
+			}
+		}
+		b.row.Lines += int64(len(sent))
+		if len(odd) > 0 {
+			b.t.Errorf("feeder %s: %d of %d lines are missing, outside of all gap records and of times in which its port was closed: %s; gaps %s",
+				f.name, len(odd), len(sent), describe(odd, sent), s.gapList())
+		}
+	}
+}
+
+// covered reports whether a gap record speaks of some time between from and to.
+func (s *streams) covered(from, to int64) bool {
+	for _, g := range s.gaps {
+		if (g.T0 == nil || *g.T0 <= to) && g.T1 >= from {
+			return true
+		}
+	}
+	return false
+}
+
+// unheard reports whether a device's port was closed when it said a line, or
+// directly after, when the line lay unread in the kernel's buffer.
+func (b *bench) unheard(f *feeder, at int64) bool {
+	for _, w := range b.windows {
+		if (w.feeder == nil || w.feeder == f) && at >= w.from-held && at <= w.to+held {
+			return true
+		}
+	}
+	return false
+}
+
+// describe writes line numbers as ranges, each with the time of its first.
+func describe(list []int, sent []int64) string {
+	var text strings.Builder
+	for i := 0; i < len(list); {
+		j := i
+		for j+1 < len(list) && list[j+1] == list[j]+1 {
+			j++
+		}
+		fmt.Fprintf(&text, "%d-%d (%d to %d) ", list[i], list[j], sent[list[i]], sent[list[j]])
+		i = j + 1
+	}
+	return text.String()
+}
+
+func (s *streams) gapList() string {
+	var text strings.Builder
+	for _, g := range s.gaps {
+		from, n := "?", "?"
+		if g.T0 != nil {
+			from = fmt.Sprint(*g.T0)
+		}
+		if g.N != nil {
+			n = fmt.Sprint(*g.N)
+		}
+		fmt.Fprintf(&text, "[%s %s-%d n=%s] ", g.Cause, from, g.T1, n)
+	}
+	return text.String()
+}
+
+// summary is the last log line of a run that ended in order.
+type summary struct {
+	Message   string `json:"message"`
+	Carried   int64  `json:"carried"`
+	Received  int64  `json:"received"`
+	Derived   int64  `json:"derived"`
+	Delivered int64  `json:"delivered"`
+	Stored    int64  `json:"stored"`
+	Lost      int64  `json:"declared_lost"`
+	Withheld  int64  `json:"withheld"`
+}
+
+// books wants each summary to add up and, where no run was killed, all of them
+// to agree with the streams: nothing that was acquired has vanished before it
+// got a number.
+func (b *bench) books(s *streams) {
+	b.t.Helper()
+	var received int64
+	var last *summary
+	for sc := bufio.NewScanner(bytes.NewReader([]byte(b.node.log.String()))); sc.Scan(); {
+		var x summary
+		if json.Unmarshal(sc.Bytes(), &x) != nil || x.Message != "ended" {
+			continue
+		}
+		if x.Carried+x.Received+x.Derived != x.Delivered+x.Stored+x.Lost+x.Withheld {
+			b.t.Errorf("summary does not add up: %s", sc.Text())
+		}
+		received += x.Received + x.Derived - x.Withheld
+		last = &x
+	}
+	lost, unknown := s.declared()
+	switch {
+	case last == nil:
+		b.t.Error("no run ended with a summary")
+	case last.Stored != 0:
+		b.t.Errorf("the last run left %d samples in the spool", last.Stored)
+	case !b.killed && unknown == 0 && received != s.samples+lost:
+		b.t.Errorf("%d samples received, but the streams hold %d and declare %d lost: %d are undeclared",
+			received, s.samples, lost, received-s.samples-lost)
+	}
+}

@@ -1,0 +1,200 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/telhub/telhub/agent/audit"
+)
+
+// row is a scenario's line of the table.
+type row struct {
+	Scenario  string
+	Seconds   float64
+	Lines     int64 // that devices said
+	Acquired  int64 // samples: delivered and declared lost
+	Delivered int64
+	Lost      []audit.Cause
+	Covered   int64 // lines missing inside gap records
+	Unheard   int64 // lines that nobody had a port open for
+	Frames    int64
+	Faults    []faultCount
+	Absorbed  string // frames, or batches
+	Audit     string
+}
+
+type faultCount struct {
+	Kind string
+	N    int
+}
+
+func (r *row) fault(kind string, n int) {
+	for i := range r.Faults {
+		if r.Faults[i].Kind == kind {
+			r.Faults[i].N += n
+			return
+		}
+	}
+	r.Faults = append(r.Faults, faultCount{kind, n})
+}
+
+// settleRow fills in what the audit has found.
+func (b *bench) settleRow(rep *audit.Report, s *streams) {
+	d, r := rep.Devices[0], &b.row
+	r.Acquired, r.Delivered, r.Frames = d.Acquired, d.Delivered, s.frames
+	for _, l := range d.Lanes {
+		for _, c := range l.Causes {
+			r.lose(c)
+		}
+	}
+	r.Absorbed = b.absorbed()
+	r.Audit = fmt.Sprintf("balanced, %d runs", d.Runs.Seen)
+	if !rep.Balanced {
+		r.Audit = fmt.Sprintf("UNEXPLAINED %d", rep.Unexplained)
+	}
+}
+
+func (r *row) lose(c audit.Cause) {
+	i := slices.IndexFunc(r.Lost, func(x audit.Cause) bool { return x.Cause == c.Cause })
+	if i < 0 {
+		r.Lost = append(r.Lost, c)
+		return
+	}
+	r.Lost[i].Records += c.Records
+	r.Lost[i].Samples += c.Samples
+	r.Lost[i].Unknown += c.Unknown
+}
+
+// absorbed tells how many frames the script was given once more and skipped, as
+// seen by a proxy; without one, how many batches the agent says to have sent again.
+func (b *bench) absorbed() string {
+	if len(b.proxies) == 0 {
+		return fmt.Sprintf("%.0f batches", b.node.retried)
+	}
+	var n int64
+	for _, p := range b.proxies {
+		n += p.Counts().Absorbed
+	}
+	return fmt.Sprintf("%d frames", n)
+}
+
+func (r *row) lost() string {
+	if len(r.Lost) == 0 {
+		return "–"
+	}
+	var parts []string
+	for _, c := range r.Lost {
+		part := fmt.Sprintf("%s: %d", c.Cause, c.Samples)
+		if c.Unknown > 0 {
+			part = fmt.Sprintf("%s: %d + %d records of an unknown number", c.Cause, c.Samples, c.Unknown)
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (r *row) faults() string {
+	var parts []string
+	for _, f := range r.Faults {
+		parts = append(parts, fmt.Sprintf("%d × %s", f.N, f.Kind))
+	}
+	return strings.Join(parts, ", ")
+}
+
+const heading = "| scenario | s | lines | samples acquired | delivered | declared lost | lines missing: in gaps / port closed | frames | faults | redeliveries absorbed | audit |\n" +
+	"| --- | ---: | ---: | ---: | ---: | --- | --- | ---: | --- | ---: | --- |\n"
+
+func (r *row) text() string {
+	return fmt.Sprintf("| %s | %.0f | %d | %d | %d | %s | %d / %d | %d | %s | %s | %s |\n",
+		r.Scenario, r.Seconds, r.Lines, r.Acquired, r.Delivered, r.lost(), r.Covered, r.Unheard, r.Frames, r.faults(), r.Absorbed, r.Audit)
+}
+
+// report collects rows; scenarios may run side by side.
+type report struct {
+	mu   sync.Mutex
+	rows []row
+}
+
+func (r *report) add(x row) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rows = append(r.rows, x)
+}
+
+// The table stands between these lines of a document.
+const (
+	tableBegin = "<!-- table -->\n"
+	tableEnd   = "<!-- end of table -->\n"
+)
+
+// publish prints the table, and puts it into the document that
+// TELHUB_CHAOS_DOC names: rows of scenarios that did not run now stay.
+func (r *report) publish() error {
+	if len(r.rows) == 0 {
+		return nil
+	}
+	var lines []string
+	for i := range r.rows {
+		lines = append(lines, r.rows[i].text())
+	}
+	fmt.Printf("\n%s%s", heading, strings.Join(lines, ""))
+	if path := os.Getenv("TELHUB_CHAOS_JSON"); path != "" {
+		text, err := json.MarshalIndent(r.rows, "", "\t")
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
+			return err
+		}
+	}
+	if path := os.Getenv("TELHUB_CHAOS_DOC"); path != "" {
+		return intoDocument(path, lines)
+	}
+	return nil
+}
+
+func intoDocument(path string, lines []string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	before, rest, ok1 := strings.Cut(string(text), tableBegin)
+	old, after, ok2 := strings.Cut(rest, tableEnd)
+	if !ok1 || !ok2 {
+		return fmt.Errorf("%s lacks the lines %q and %q", path, strings.TrimSpace(tableBegin), strings.TrimSpace(tableEnd))
+	}
+	table := merge(strings.TrimPrefix(old, heading), lines)
+	stamp := fmt.Sprintf("\nLast run: %s.\n", time.Now().UTC().Format("2006-01-02"))
+	return os.WriteFile(path, []byte(before+tableBegin+heading+strings.Join(table, "")+stamp+tableEnd+after), 0o644)
+}
+
+// merge replaces rows of an elder table by those of the same scenario and
+// appends the others.
+func merge(old string, lines []string) (all []string) {
+	name := func(line string) string {
+		cells := strings.SplitN(line, "|", 3)
+		return strings.TrimSpace(cells[min(1, len(cells)-1)])
+	}
+	for line := range strings.Lines(old) {
+		if !strings.HasPrefix(line, "| ") {
+			continue
+		}
+		all = append(all, line)
+	}
+	for _, line := range lines {
+		i := slices.IndexFunc(all, func(x string) bool { return name(x) == name(line) })
+		if i < 0 {
+			all = append(all, line)
+			continue
+		}
+		all[i] = line
+	}
+	return all
+}
