@@ -86,7 +86,9 @@ func (k *keeper) committed() {
 		}
 		c.failed, c.notYet, k.storeErr = 0, 0, nil
 		k.ahead.durable = k.ahead.asked
-		k.nextDrain = time.Time{}
+		if k.dry {
+			k.dry, k.nextDrain = false, time.Time{}
+		}
 		return
 	}
 	c.failed++

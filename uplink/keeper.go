@@ -58,6 +58,8 @@ type keeper struct {
 	silent     bool // the last failure was silence: nobody there, or no answer in time
 	nextProbe  time.Time
 	nextDrain  time.Time
+	dry        bool // the last look into the store found nothing to read: a commit may bring it
+	pace       pacer
 	gapErrors  int // in a row
 	stopping   bool
 	undeclared bool // the run ended with losses that nothing declares yet
@@ -79,6 +81,7 @@ func newKeeper(u *Uplink, b *Breaker) keeper {
 		}
 	}
 	k.hold = make([]*frame.Frame, 0, o.Frames)
+	k.pace.rate = o.BackfillRate
 	k.sender.init(o)
 	k.committer.init(o)
 	k.syncer.init(o)

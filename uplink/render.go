@@ -9,7 +9,7 @@ import (
 
 // begin empties the batch for a job.
 func (s *sender) begin(j *job) {
-	s.batch.Lane, s.batch.Fence, s.batch.Prev = j.lane, j.fence, j.prev
+	s.batch.Lane, s.batch.Fence, s.batch.Prev, s.batch.Wire = j.lane, j.fence, j.prev, 0
 	s.batch.Items = s.items[:0]
 	s.buf = s.buf[:0]
 }

@@ -50,6 +50,9 @@ func (k *keeper) succeeded(j *job, now time.Time) {
 	}
 	k.gapErrors = 0
 	l := &k.lanes[j.lane]
+	if j.lane != frame.Backfill {
+		k.pace.shared(now.Sub(j.started))
+	}
 	switch j.op {
 	case opSend:
 		l.acknowledge()
@@ -151,19 +154,11 @@ func (k *keeper) drained(l *lane, j *job, now time.Time) {
 	if j.exhausted && j.n == 0 && !k.dirty && !k.committer.busy {
 		k.drainedTo = k.o.Store.Last(l.lane) // what it counts is gone
 	}
-	k.nextDrain = now.Add(k.drainPause(j, now))
-}
-
-// drainPause leaves the live lane its share: the configured rate, or a fifth
-// of the time that live frames leave.
-func (k *keeper) drainPause(j *job, now time.Time) time.Duration {
-	if j.n == 0 {
-		return time.Second // nothing readable yet: frames that are not committed
+	if k.dry = j.n == 0; k.dry {
+		k.nextDrain = now.Add(time.Second) // frames that are not committed
+		return
 	}
-	if rate := k.o.BackfillRate; rate > 0 {
-		return time.Duration(float64(j.bytes) / float64(rate) * float64(time.Second))
-	}
-	return now.Sub(j.started) / 4
+	k.nextDrain = k.pace.after(j.started, now, j.bytes)
 }
 
 // failed notes an attempt whose outcome is unknown or negative.

@@ -43,8 +43,8 @@ type job struct {
 	skipped    uint64              // opOpen, first: samples in the store that Redis has
 	last       frame.ID            // opDrain: the last frame appended
 	lost       [len(Causes)]uint64 // declared by gap records of the batch, and not counted before
-	bytes      int
-	exhausted  bool // opDrain: the store has no more of what was asked for
+	bytes      int                 // of payload; after opDrain on the wire, if the sink knows
+	exhausted  bool                // opDrain: the store has no more of what was asked for
 }
 
 // sender does the network's work: one goroutine, one job at a time. Nothing
@@ -62,13 +62,14 @@ type sender struct {
 	dec     frame.Decoder
 	scratch [MaxBatch]frame.Frame // frames read from the store
 	boot    string                // o.Boot as text
+	most    int                   // bytes of a batch of backlog
 }
 
 func (s *sender) init(o *Options) {
 	s.o = o
 	s.jobs, s.results = make(chan struct{}, 1), make(chan struct{}, 1)
 	s.buf = make([]byte, 0, max(2*batchBytes, o.SenMLBytes))
-	s.boot = o.Boot.String()
+	s.boot, s.most = o.Boot.String(), drainBytes(o.BackfillRate)
 	s.batch.Items = s.items[:0]
 	for i := range s.scratch {
 		s.scratch[i].Payload = make([]byte, 0, o.LargeBytes)
@@ -155,7 +156,7 @@ func (s *sender) drain(ctx context.Context, j *job) {
 			return
 		}
 		after = f.ID
-		if j.bytes >= batchBytes {
+		if j.bytes >= s.most {
 			break
 		}
 	}
@@ -164,5 +165,6 @@ func (s *sender) drain(ctx context.Context, j *job) {
 	}
 	if j.err = s.o.Sink.Append(ctx, &s.batch); j.err == nil {
 		j.last = after
+		j.bytes = max(j.bytes, s.batch.Wire)
 	}
 }

@@ -39,6 +39,7 @@ type Batch struct {
 	Fence uint64
 	Prev  frame.ID // the lane's mark that the first item must follow
 	Items []Item   // 1 to MaxBatch, in order
+	Wire  int      // bytes that Append gave to the connection, set by it; 0: not known
 }
 
 // Sink is where frames go. One goroutine calls Open and Append, another Sync.

@@ -25,6 +25,7 @@ type commands struct {
 	fence, prevEpoch, prevSeq uint64
 	slots                     [uplink.MaxBatch]slot
 	args                      [frame.Lanes][]any
+	fixed                     [frame.Lanes]int                            // bytes on the wire of the arguments that never change
 	cmds                      [frame.Lanes][uplink.MaxBatch]*redis.IntCmd // [lane][frames-1]
 }
 
@@ -58,6 +59,12 @@ func (c *commands) build(s *Sink) {
 			args = append(args, &x.epoch, &x.seq, &x.n, &x.t0, &x.t1, &x.quality, &x.boot, &x.encoding, &x.data)
 		}
 		c.args[l] = args
+		for _, a := range []string{
+			"evalsha", s.script.Hash(), "2", s.keys.stream[l], s.keys.state, s.keys.field[l],
+			strconv.FormatInt(s.o.MaxLen, 10), s.o.Device,
+		} {
+			c.fixed[l] += bulk(len(a))
+		}
 		for i := range c.cmds[l] {
 			n := headArgs + frameArgs*(i+1)
 			c.cmds[l][i] = redis.NewIntCmd(ctx, args[:n:n]...)
@@ -65,9 +72,12 @@ func (c *commands) build(s *Sink) {
 	}
 }
 
-// fill copies a batch into the arguments and returns its command.
+// fill copies a batch into the arguments, notes what it is on the wire, and
+// returns its command.
 func (c *commands) fill(b *uplink.Batch) *redis.IntCmd {
 	c.fence, c.prevEpoch, c.prevSeq = b.Fence, b.Prev.Epoch, b.Prev.Seq
+	b.Wire = len("*\r\n") + digits(int64(headArgs+frameArgs*len(b.Items))) + c.fixed[b.Lane] +
+		integer(int64(b.Fence)) + integer(int64(b.Prev.Epoch)) + integer(int64(b.Prev.Seq))
 	for i := range b.Items {
 		it, x := &b.Items[i], &c.slots[i]
 		x.epoch, x.seq, x.n = it.ID.Epoch, it.ID.Seq, it.N
@@ -77,10 +87,29 @@ func (c *commands) fill(b *uplink.Batch) *redis.IntCmd {
 			x.quality.b = appendBounds(x.quality.b, it.After, it.Before)
 		}
 		x.boot, x.encoding, x.data.b = it.Boot, it.Encoding, it.Data
+		b.Wire += integer(int64(x.epoch)) + integer(int64(x.seq)) + integer(int64(x.n)) + integer(x.t0) + integer(x.t1) +
+			bulk(len(x.quality.b)) + bulk(len(x.boot)) + bulk(len(x.encoding)) + bulk(len(x.data.b))
 	}
 	cmd := c.cmds[b.Lane][len(b.Items)-1]
 	cmd.SetErr(nil)
 	return cmd
+}
+
+// bulk is what a RESP bulk string of so many bytes takes on the wire.
+func bulk(n int) int { return len("$\r\n\r\n") + digits(int64(n)) + n }
+
+// integer is what a number takes as an argument.
+func integer(n int64) int { return bulk(digits(n)) }
+
+// digits is the length of a number in decimal.
+func digits(n int64) (d int) {
+	if n < 0 {
+		d, n = 1, -n
+	}
+	for d++; n > 9; d++ {
+		n /= 10
+	}
+	return d
 }
 
 // appendBounds appends the bounds of an undated frame to its quality, as
