@@ -5,8 +5,6 @@ import (
 	"io"
 	"time"
 
-	"periph.io/x/conn/v3/i2c"
-
 	"github.com/telhub/telhub/agent/config"
 	"github.com/telhub/telhub/agent/metrics"
 	"github.com/telhub/telhub/agent/pipeline"
@@ -61,14 +59,20 @@ func build(cfg *config.Config, open Openers, reg *metrics.Registry) (*plan, erro
 	for i := range cfg.Buses {
 		b := &cfg.Buses[i]
 		var err error
-		if b.Kind == catalog.I2C {
-			err = p.addBus(cfg, b, open, reg)
-		} else {
+		switch b.Kind {
+		case catalog.I2C:
+			err = p.addAdapter(cfg, b, open, reg)
+		case catalog.Link:
+			err = p.addLink(cfg, b, reg)
+		default:
 			err = p.addStream(cfg, b, &streams)
 		}
 		if err != nil {
 			return nil, err
 		}
+	}
+	if err := p.addLocals(cfg, open, reg, &streams); err != nil {
+		return nil, err
 	}
 	p.sensors = append(p.sensors, streams...)
 	if err := frame.CheckSchema(&p.schema); err != nil {
@@ -77,18 +81,27 @@ func build(cfg *config.Config, open Openers, reg *metrics.Registry) (*plan, erro
 	return p, p.newEngine()
 }
 
-// addBus plans an I2C bus and its sensors.
-func (p *plan) addBus(cfg *config.Config, b *config.Bus, open Openers, reg *metrics.Registry) error {
+// addAdapter plans an I2C bus and its sensors.
+func (p *plan) addAdapter(cfg *config.Config, b *config.Bus, open Openers, reg *metrics.Registry) error {
 	a := &adapter{path: b.Path, open: func() (I2C, error) { return open.i2c(b.Path, b.Timeout) }}
-	bp := pipeline.BusPlan{Name: b.Name, Reopen: a.Reopen}
-	bp.Jitter = reg.Histogram("telemetry_bus_jitter_seconds", "By how much measurements began beside their instants.",
-		metrics.DurationBuckets(), metrics.Label{Name: "bus", Value: b.Name})
+	return p.addBus(cfg, b.Name, a, reg, func(s *config.Sensor) (drivers.Sensor, error) {
+		return catalog.OpenSensor(a, s.Spec())
+	})
+}
+
+// addBus plans the sensors that share a bus; open makes one of them.
+func (p *plan) addBus(cfg *config.Config, name string, o opener, reg *metrics.Registry, open func(*config.Sensor) (drivers.Sensor, error)) error {
+	bp := pipeline.BusPlan{Name: name, Reopen: o.Reopen, Jitter: jitter(reg, name)}
 	for i := range cfg.Sensors {
 		s := &cfg.Sensors[i]
-		if s.Bus != b.Name {
+		if s.Bus != name {
 			continue
 		}
-		polled, info, err := p.polled(s, a, reg)
+		dev, err := open(s)
+		if err != nil {
+			return fmt.Errorf("sensor %s: %w", s.Name, err)
+		}
+		polled, info, err := p.polled(s, dev, reg)
 		if err != nil {
 			return err
 		}
@@ -97,16 +110,17 @@ func (p *plan) addBus(cfg *config.Config, b *config.Bus, open Openers, reg *metr
 	}
 	if len(bp.Sensors) > 0 {
 		p.buses = append(p.buses, bp)
-		p.openers = append(p.openers, a)
+		p.openers = append(p.openers, o)
 	}
 	return nil
 }
 
-func (p *plan) polled(s *config.Sensor, bus i2c.Bus, reg *metrics.Registry) (pipeline.Polled, sensorInfo, error) {
-	dev, err := catalog.OpenSensor(bus, s.Spec())
-	if err != nil {
-		return pipeline.Polled{}, sensorInfo{}, fmt.Errorf("sensor %s: %w", s.Name, err)
-	}
+func jitter(reg *metrics.Registry, bus string) pipeline.Observer {
+	return reg.Histogram("telemetry_bus_jitter_seconds", "By how much measurements began beside their instants.",
+		metrics.DurationBuckets(), metrics.Label{Name: "bus", Value: bus})
+}
+
+func (p *plan) polled(s *config.Sensor, dev drivers.Sensor, reg *metrics.Registry) (pipeline.Polled, sensorInfo, error) {
 	info, err := p.channels(s, dev.Outputs())
 	if err != nil {
 		return pipeline.Polled{}, sensorInfo{}, err
@@ -137,18 +151,26 @@ func (p *plan) addStream(cfg *config.Config, b *config.Bus, infos *[]sensorInfo)
 		if err != nil {
 			return fmt.Errorf("sensor %s: %w", s.Name, err)
 		}
-		info, err := p.channels(s, stream.Outputs())
-		if err != nil {
+		if err := p.speaker(s, stream, l, infos); err != nil {
 			return err
 		}
-		sp := pipeline.StreamPlan{Name: s.Name, Use: s.Use, Port: l, Stream: stream, Channels: info.channels, High: s.High()}
-		if s.Every > 0 {
-			sp.Stale = 3 * s.Every
-		}
-		p.streams = append(p.streams, sp)
-		*infos = append(*infos, info)
 		p.openers = append(p.openers, l)
 	}
+	return nil
+}
+
+// speaker plans a device that speaks by itself.
+func (p *plan) speaker(s *config.Sensor, stream drivers.Stream, port pipeline.Port, infos *[]sensorInfo) error {
+	info, err := p.channels(s, stream.Outputs())
+	if err != nil {
+		return err
+	}
+	sp := pipeline.StreamPlan{Name: s.Name, Use: s.Use, Port: port, Stream: stream, Channels: info.channels, High: s.High()}
+	if s.Every > 0 {
+		sp.Stale = 3 * s.Every
+	}
+	p.streams = append(p.streams, sp)
+	*infos = append(*infos, info)
 	return nil
 }
 
@@ -160,8 +182,13 @@ func (p *plan) group() uint16 {
 
 // engineKind names what a sensor's bus is, for people.
 func engineKind(s *config.Sensor) string {
-	if s.Engine.Kind == catalog.I2C {
+	switch {
+	case s.Engine.Kind == catalog.I2C:
 		return fmt.Sprintf("address 0x%02x of bus %s", s.Addr, s.Bus)
+	case s.Engine.Kind == catalog.Local:
+		return "whether the kernel has it: " + s.Use
+	case s.Engine.Units:
+		return fmt.Sprintf("unit_id %d of bus %s", s.Unit, s.Bus)
 	}
 	return "port " + s.Bus
 }

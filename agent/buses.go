@@ -24,6 +24,8 @@ type I2C interface {
 // simulated ones.
 type Openers struct {
 	I2C func(path string, timeout time.Duration) (I2C, error)
+	// Root is where /sys, /proc and /dev of sensors on no bus are; "" is /.
+	Root string
 }
 
 func (o *Openers) i2c(path string, timeout time.Duration) (I2C, error) {
@@ -99,18 +101,23 @@ func newLine(b *config.Bus) (*line, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bus %s: %w", b.Name, err)
 	}
-	return &line{path: b.Port, opts: serial.Options{Mode: mode, Timeout: readTimeout}}, nil
+	return &line{path: b.Port, opts: serial.Options{Mode: mode, Timeout: readTimeout, RS485: rs485(b)}}, nil
 }
 
 // Read implements pipeline.Port.
 func (l *line) Read(p []byte) (int, error) {
-	switch {
-	case l.port != nil:
-		return l.port.Read(p)
-	case l.err != nil:
-		return 0, l.err
+	if l.port == nil {
+		return 0, l.absent()
 	}
-	return 0, drivers.ErrUnplugged
+	return l.port.Read(p)
+}
+
+// absent says why the port was never open.
+func (l *line) absent() error {
+	if l.err != nil {
+		return l.err
+	}
+	return drivers.ErrUnplugged
 }
 
 // Reopen implements pipeline.Port.

@@ -168,10 +168,18 @@ func readOnce(ctx context.Context, cfg *config.Config, name string, wait time.Du
 		}
 		ctx, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()
-		if s.Engine.Kind == catalog.I2C {
-			return readPolled(ctx, cfg.BusOf(s), s, open)
+		dev, close, err := openDevice(cfg.BusOf(s), s, open)
+		if err != nil {
+			return nil, nil, err
 		}
-		outputs, r, err := readStream(ctx, cfg.BusOf(s), s, wait)
+		defer close()
+		var outputs []drivers.Output
+		var r *drivers.Reading
+		if dev.Stream != nil {
+			outputs, r, err = listen(ctx, &dev, s, cfg.BusOf(s), wait)
+		} else {
+			outputs, r, err = poll(ctx, dev.Sensor)
+		}
 		if err != nil {
 			err = fmt.Errorf("sensor %s: %w", name, err)
 		}
@@ -180,18 +188,48 @@ func readOnce(ctx context.Context, cfg *config.Config, name string, wait time.Du
 	return nil, nil, ErrNoSensor
 }
 
-func readPolled(ctx context.Context, b *config.Bus, s *config.Sensor, open Openers) ([]drivers.Output, *drivers.Reading, error) {
-	bus, err := open.i2c(b.Path, b.Timeout)
-	if err != nil {
-		return nil, nil, fmt.Errorf("bus %s: %w", b.Name, err)
+// openDevice opens a sensor and the bus below it; close closes both.
+func openDevice(b *config.Bus, s *config.Sensor, open Openers) (dev catalog.Device, close func() error, err error) {
+	var o opener
+	switch s.Engine.Kind {
+	case catalog.I2C:
+		a := &adapter{path: b.Path, open: func() (I2C, error) { return open.i2c(b.Path, b.Timeout) }}
+		o = a
+		dev.Sensor, err = catalog.OpenSensor(a, s.Spec())
+	case catalog.Link:
+		l, w, lerr := newLink(b)
+		if lerr != nil {
+			return dev, nil, lerr
+		}
+		o = w
+		dev.Sensor, err = catalog.OpenAsked(l, linkSpec(b, s))
+	case catalog.Serial:
+		port, perr := newLine(b)
+		if perr != nil {
+			return dev, nil, perr
+		}
+		o, dev.Port = port, port
+		dev.Stream, err = catalog.OpenStream(s.Spec())
+	default:
+		if dev, err = catalog.OpenLocal(open.localSpec(s)); dev.Port != nil {
+			o = dev.Port
+		} else {
+			o = nothing{}
+		}
 	}
-	defer bus.Close()
-	dev, err := catalog.OpenSensor(bus, s.Spec())
 	if err != nil {
-		return nil, nil, err
+		return dev, nil, err
 	}
+	if err := o.Reopen(); err != nil {
+		return dev, nil, fmt.Errorf("sensor %s: %w", s.Name, err)
+	}
+	return dev, o.Close, nil
+}
+
+// poll takes one reading of a sensor that is asked.
+func poll(ctx context.Context, dev drivers.Sensor) ([]drivers.Output, *drivers.Reading, error) {
 	if err := dev.Init(); err != nil {
-		return nil, nil, fmt.Errorf("sensor %s: %w", s.Name, err)
+		return nil, nil, err
 	}
 	r := &drivers.Reading{}
 	for {
@@ -201,57 +239,55 @@ func readPolled(ctx context.Context, b *config.Bus, s *config.Sensor, open Opene
 			r.Reset()
 			again = max(again, 10*time.Millisecond)
 		case err != nil:
-			return nil, nil, fmt.Errorf("sensor %s: %w", s.Name, err)
+			return nil, nil, err
 		case again == 0:
 			return dev.Outputs(), r, nil
 		}
 		select {
 		case <-time.After(again):
 		case <-ctx.Done():
-			return nil, nil, fmt.Errorf("sensor %s: no value in time: %w", s.Name, ctx.Err())
+			return nil, nil, fmt.Errorf("no value in time: %w", ctx.Err())
 		}
 	}
 }
 
-func readStream(ctx context.Context, b *config.Bus, s *config.Sensor, wait time.Duration) ([]drivers.Output, *drivers.Reading, error) {
-	port, err := newLine(b)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := port.Reopen(); err != nil {
-		return nil, nil, fmt.Errorf("port %s: %w", b.Port, err)
-	}
-	defer port.Close()
-	dec, err := catalog.OpenStream(s.Spec())
-	if err != nil {
-		return nil, nil, err
-	}
+// listen waits for one reading of a device that speaks by itself. b is nil for
+// one on no bus.
+func listen(ctx context.Context, dev *catalog.Device, s *config.Sensor, b *config.Bus, wait time.Duration) ([]drivers.Output, *drivers.Reading, error) {
 	r := &drivers.Reading{}
-	buf, bytes := make([]byte, 512), 0
+	buf, bytes := make([]byte, 4096), 0
 	for ctx.Err() == nil {
-		n, err := port.Read(buf)
+		n, err := dev.Port.Read(buf)
 		if errors.Is(err, drivers.ErrTimeout) {
-			if dec.Idle(readTimeout, r) {
-				return dec.Outputs(), r, nil
+			if dev.Stream.Idle(readTimeout, r) {
+				return dev.Stream.Outputs(), r, nil
 			}
 			continue
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("port %s: %w", b.Port, err)
+			return nil, nil, err
 		}
 		bytes += n
 		for p := buf[:n]; len(p) > 0; {
-			k, done := dec.Feed(p, clock.Boottime(), r)
+			k, done := dev.Stream.Feed(p, clock.Boottime(), r)
 			if done && !r.Empty() {
-				return dec.Outputs(), r, nil
+				return dev.Stream.Outputs(), r, nil
 			}
 			p = p[k:]
 		}
 	}
-	if bytes == 0 {
-		return nil, nil, fmt.Errorf("nothing came from %s within %v: check cable and power, and whether the device speaks by itself", b.Port, wait)
+	return nil, nil, silence(dev, s, b, bytes, wait)
+}
+
+// silence says why listening gave no reading.
+func silence(dev *catalog.Device, s *config.Sensor, b *config.Bus, bytes int, wait time.Duration) error {
+	if b == nil {
+		return fmt.Errorf("%s told nothing within %v", s.Use, wait)
 	}
-	good, corrupt := dec.Counts()
-	return nil, nil, fmt.Errorf("%d bytes came from %s within %v, but no reading: %d units were well-formed and %d corrupt; check mode = %q and the wiring",
+	if bytes == 0 {
+		return fmt.Errorf("nothing came from %s within %v: check cable and power, and whether the device speaks by itself", b.Port, wait)
+	}
+	good, corrupt := dev.Stream.Counts()
+	return fmt.Errorf("%d bytes came from %s within %v, but no reading: %d units were well-formed and %d corrupt; check mode = %q and the wiring",
 		bytes, b.Port, wait, good, corrupt, b.Mode)
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/telhub/telhub/agent/httpapi"
 	"github.com/telhub/telhub/agent/pipeline"
 	"github.com/telhub/telhub/drivers"
-	"github.com/telhub/telhub/drivers/catalog"
 	"github.com/telhub/telhub/uplink"
 	"github.com/telhub/telhub/uplink/frame"
 )
@@ -70,6 +69,8 @@ func (a *Agent) uplinkStatus(up *uplink.Status) httpapi.Uplink {
 	if up.LastError != nil {
 		u.LastError = up.LastError.Error()
 	}
+	frames, since := unconfirmed(up)
+	u.Unconfirmed, u.UnconfirmedSeconds = frames, since.Seconds()
 	for i := range up.Lanes {
 		l := &up.Lanes[i]
 		u.Lanes = append(u.Lanes, httpapi.Lane{
@@ -78,6 +79,18 @@ func (a *Agent) uplinkStatus(up *uplink.Status) httpapi.Uplink {
 		})
 	}
 	return u
+}
+
+// unconfirmed tells how many frames wait in memory for Redis to confirm what it
+// has accepted, and for how long it has confirmed none.
+func unconfirmed(up *uplink.Status) (frames int, since time.Duration) {
+	for i := range up.Lanes {
+		frames += up.Lanes[i].Retained - up.Lanes[i].Queued
+	}
+	if !up.Unconfirmed.IsZero() {
+		since = max(time.Since(up.Unconfirmed), 0)
+	}
+	return frames, since
 }
 
 // seq is a number within this run's epoch; an earlier run's counts as none.
@@ -148,7 +161,7 @@ func (a *Agent) Sensors() []httpapi.Sensor {
 		for k := range info.shown {
 			sh := &info.shown[k]
 			v := a.plan.latest.Get(sh.channel)
-			if !v.Known && info.conf.Engine.Kind == catalog.Serial {
+			if !v.Known && info.conf.Speaks {
 				continue // a receiver without a depth sounder has no depth
 			}
 			points = a.plan.latest.AppendHistory(points[:0], sh.channel)

@@ -23,6 +23,10 @@ func (a *Agent) troubles(up *uplink.Status, s *httpapi.Status, clockTrouble stri
 	case !up.Connected && up.LastError != nil:
 		add("Redis does not take frames: "+up.LastError.Error(), uplinkCure(up))
 	}
+	if u := &s.Uplink; up.Connected && u.UnconfirmedSeconds > unconfirmedFor.Seconds() {
+		add(fmt.Sprintf("Redis takes frames but has confirmed none as safe for %s: %d frames wait in memory for it",
+			time.Duration(u.UnconfirmedSeconds*1e9).Round(time.Second), u.Unconfirmed), confirmCure(up.Level))
+	}
 	switch {
 	case a.storeErr != nil:
 		add("there is no spool: "+a.storeErr.Error(), "make "+a.cfg.Spool.Path+" writable for this user and restart; until then an outage can lose samples")
@@ -67,6 +71,17 @@ func durabilityCure(level uplink.Durability) string {
 	return "look at the server's appendonly setting and its replicas"
 }
 
+// unconfirmedFor is how long Redis may take to confirm frames before that is
+// trouble: its log is synced each second, level age takes five, a failover a few.
+const unconfirmedFor = 15 * time.Second
+
+func confirmCure(level uplink.Durability) string {
+	if level == uplink.Replica {
+		return "look at the server's replicas (INFO replication) and their links; without one for 30 s the level is lowered by itself"
+	}
+	return "look at the server's disk and log (INFO persistence: aof_last_write_status, aof_delayed_fsync)"
+}
+
 func (a *Agent) sensorTroubles(add func(what, do string)) {
 	now := clock.Boottime()
 	for i, st := range a.pipeline.AppendSensors(nil) {
@@ -80,8 +95,11 @@ func (a *Agent) sensorTroubles(add func(what, do string)) {
 				time.Duration(now-st.LastOK).Round(time.Second), st.LastError)
 		}
 		do := "check its wiring, power and " + engineKind(conf)
-		if conf.Engine.Kind == catalog.Serial {
+		switch conf.Engine.Kind {
+		case catalog.Serial, catalog.Link:
 			do = "check cable, speed and " + engineKind(conf)
+		case catalog.Local:
+			do = "check " + engineKind(conf)
 		}
 		add(what, do)
 	}

@@ -75,25 +75,68 @@ func (l *loader) finishBuses() {
 		b := &l.cfg.Buses[i]
 		path := "bus." + toml.Shorten(b.Name)
 		at := l.places[path]
-		if b.Path != "" && b.Port != "" {
-			l.add(at, path, fault{"has both path and port", "keep path for an I2C bus, port for a serial port"})
-		}
-		if b.Path == "" && b.Port == "" {
+		if n := count(b.Path, b.Port, b.TCP); n == 0 {
 			b.Kind = unknownKind
-			if l.broken[path] {
-				continue
+			if !l.broken[path] {
+				l.add(at, path, fault{"names no device", `add path = "/dev/i2c-1" for an I2C bus, port = "/dev/ttyAMA0" for a serial port, or tcp = "host:502"`})
 			}
-			l.add(at, path, fault{"names no device", `add path = "/dev/i2c-1" for an I2C bus, or port = "/dev/ttyAMA0" for a serial port`})
 			continue
+		} else if n > 1 {
+			l.add(at, path, fault{"has more than one of path, port and tcp", "keep path for an I2C bus, port for a serial port, tcp for a connection"})
 		}
 		b.settle()
-		if b.Kind == catalog.I2C && b.Mode != "" {
-			l.add(at, path+".mode", fault{"has no meaning for an I2C bus", "delete the line"})
-		}
-		if other := devices[b.Path+b.Port]; other != "" {
+		l.misplaced(b, path, at)
+		if other := devices[b.Device()]; other != "" {
 			l.add(at, path, fault{"is the same device as " + other, "define the device once and let all its sensors name that bus"})
 		}
-		devices[b.Path+b.Port] = path
+		devices[b.Device()] = path
+	}
+}
+
+// count counts texts that are not empty.
+func count(texts ...string) (n int) {
+	for _, t := range texts {
+		if t != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// misplaced reports keys that have no meaning for this kind of bus.
+func (l *loader) misplaced(b *Bus, path string, at place) {
+	kind := "an I2C bus"
+	if b.TCP != "" {
+		kind = "a TCP connection"
+	}
+	complain := func(key string, set bool, why string) {
+		if set {
+			l.add(at, path+"."+key, fault{"has no meaning for " + why, "delete the line"})
+		}
+	}
+	if b.Port == "" {
+		complain("mode", b.Mode != "", kind)
+		complain("echo", b.Echo, kind)
+		complain("rs485", b.RS485 != "", kind)
+	} else {
+		complain("framing", b.Framing == framingTCP, "a serial port")
+	}
+	if b.Path != "" {
+		complain("gap", b.Gap != 0, kind)
+		complain("framing", b.Framing != "", kind)
+	}
+	if b.RS485 == "" {
+		complain("rs485_before", b.RS485Before != 0, "a port without rs485")
+		complain("rs485_after", b.RS485After != 0, "a port without rs485")
+	}
+	l.whole(b.RS485Before, path+".rs485_before", at)
+	l.whole(b.RS485After, path+".rs485_after", at)
+}
+
+// whole reports a delay that the kernel cannot be told.
+func (l *loader) whole(d time.Duration, path string, at place) {
+	if d%time.Millisecond != 0 {
+		l.add(at, path, fault{d.String() + " is not in whole milliseconds", "round it"})
 	}
 }
 
@@ -101,12 +144,17 @@ func (l *loader) finishBuses() {
 // blamed.
 const unknownKind catalog.BusKind = 255
 
-// settle derives the kind and the default timeout.
+// settle derives the kind and the default timeout. Sensors that are asked make
+// a Link of a serial port when they are connected to it.
 func (b *Bus) settle() {
-	b.Kind = catalog.I2C
-	timeout := defaultI2CTimeout
-	if b.Port != "" {
-		b.Kind, timeout = catalog.Serial, defaultSerialTimeout
+	timeout := defaultSerialTimeout
+	switch {
+	case b.Port != "":
+		b.Kind = catalog.Serial
+	case b.TCP != "":
+		b.Kind = catalog.Link
+	default:
+		b.Kind, timeout = catalog.I2C, defaultI2CTimeout
 	}
 	if b.Timeout == 0 {
 		b.Timeout = timeout

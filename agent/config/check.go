@@ -151,6 +151,15 @@ func checkDevice(s string) fault {
 	return checkPrintable(s)
 }
 
+// checkHostPort wants "host:port".
+func checkHostPort(s string) fault {
+	host, port, err := net.SplitHostPort(s)
+	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || host == "" || perr != nil || n == 0 {
+		return fault{"is not host:port", "write 192.168.1.20:502, or [fd00::20]:502; Modbus TCP listens on port 502"}
+	}
+	return checkPrintable(s)
+}
+
 // checkStream holds the stream's name to what a key "<stream>:{<shard>}:<lane>"
 // can carry without moving its hash tag.
 func checkStream(s string) fault {

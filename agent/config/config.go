@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"time"
 
 	"github.com/telhub/telhub/drivers/catalog"
@@ -92,15 +93,25 @@ type HTTP struct {
 	Listen string // "host:port", "unix:/path" or "" for off
 }
 
-// Bus is an I2C bus or a serial port.
+// Bus is an I2C bus, a serial port or a TCP connection.
 type Bus struct {
-	Name    string // for a port that a sensor names itself, the port's path
-	Kind    catalog.BusKind
-	Path    string        // I2C: device node
-	Port    string        // serial: device node, by-id or by-path link
-	Mode    string        // serial: "9600 8N1"
-	Timeout time.Duration // longest transaction (I2C) or wait for an answer (serial)
+	Name    string          // for a port that a sensor names itself, the port's path
+	Kind    catalog.BusKind // of its sensors' engines; Serial where a port has none
+	Path    string          // I2C: device node
+	Port    string          // serial: device node, by-id or by-path link
+	TCP     string          // "host:port"
+	Mode    string          // serial: "9600 8N1"
+	Timeout time.Duration   // longest transaction (I2C) or wait for an answer
+	Gap     time.Duration   // serial and TCP: least pause between requests
+	Framing string          // Modbus: "rtu" or "tcp"
+	Echo    bool            // serial: the adapter hears itself
+
+	RS485                   string // serial: "rts-high", "rts-low"; "": the adapter switches by itself
+	RS485Before, RS485After time.Duration
 }
+
+// Device is what the bus's kind of device is called: a node or an address.
+func (b *Bus) Device() string { return b.Path + b.Port + b.TCP } // it has one of them
 
 // Sensor is one sensor and the engine that reads it.
 type Sensor struct {
@@ -109,7 +120,9 @@ type Sensor struct {
 	Engine catalog.Engine
 	Bus    string // name of one of Config.Buses
 	Addr   uint16 // I2C: 7-bit address
+	Unit   uint8  // Modbus: the device's number
 	Every  time.Duration
+	Speaks bool     // it sends by itself, nobody asks it
 	Only   []string // measured outputs to send; nil: all
 
 	Priority   string // "high" or "normal"
@@ -130,7 +143,24 @@ type Sensor struct {
 
 // Spec gives the sensor as the catalog opens it.
 func (s *Sensor) Spec() catalog.Spec {
-	return catalog.Spec{Name: s.Name, Engine: s.Engine, Addr: s.Addr, Options: s.Options}
+	return catalog.Spec{
+		Name: s.Name, Engine: s.Engine, Addr: s.Addr, Unit: s.Unit, Options: s.Options, Only: s.needed(), Every: s.Every,
+	}
+}
+
+// needed names the measured outputs that the sensor has to read, nil for all:
+// those to send, and those that others are derived from.
+func (s *Sensor) needed() []string {
+	if s.Only == nil {
+		return nil
+	}
+	names := slices.Clone(s.Only)
+	for i := range s.Outputs {
+		if o := &s.Outputs[i]; !o.Derived() && !slices.Contains(names, o.Name) {
+			names = append(names, o.Name)
+		}
+	}
+	return names
 }
 
 // BusOf returns the bus that a sensor is connected to.

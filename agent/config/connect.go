@@ -27,12 +27,27 @@ func (l *loader) conflicts(drafts []*draft) {
 		if seat == "" {
 			continue
 		}
-		if other := seats[seat]; other != nil {
+		if other := seats[seat]; other != nil && d.Engine.Kind != catalog.Link {
 			l.taken(d, other)
 			continue
 		}
 		seats[seat] = d
+		if other := l.stranger(d, seats); other != nil {
+			l.taken(d, other)
+		}
 	}
+}
+
+// stranger finds a sensor of the other kind on d's port: one that speaks by
+// itself beside one that is asked.
+func (l *loader) stranger(d *draft, seats map[string]*draft) *draft {
+	switch d.Engine.Kind {
+	case catalog.Serial:
+		return seats[d.Bus+" asked"]
+	case catalog.Link:
+		return seats[d.Bus]
+	}
+	return nil
 }
 
 func (l *loader) taken(d, other *draft) {
@@ -55,18 +70,20 @@ func (l *loader) taken(d, other *draft) {
 }
 
 // connect finds the sensor's bus and address. It returns what no other sensor
-// may have, or "" when that is not known.
+// may have, or "" when that is not known or there is nothing of the kind.
 func (l *loader) connect(d *draft) (seat string) {
+	kind := d.Engine.Kind
+	overPort := kind == catalog.Serial || kind == catalog.Link
 	switch {
-	case d.Engine.Name == "":
+	case d.Engine.Name == "" || kind == catalog.Local:
 		return ""
-	case d.Engine.Kind == catalog.Serial && d.port != "" && d.Bus != "":
+	case overPort && d.port != "" && d.Bus != "":
 		l.fail(d, "port", fault{"stands beside bus", "keep one: bus names a [bus.NAME], port the device itself"})
 		return ""
-	case d.Engine.Kind == catalog.Serial && d.Bus == "" && d.table.Fields["port"] != nil:
+	case overPort && d.Bus == "" && d.table.Fields["port"] != nil:
 		return l.ownPort(d)
 	case d.table.Fields["bus"] == nil:
-		l.fail(d, "bus", fault{"is missing", l.busCure(d.Engine.Kind)})
+		l.fail(d, "bus", fault{"is missing", l.busCure(kind)})
 		return ""
 	case d.table.Fields["bus"].Kind != toml.Text:
 		return "" // reported already
@@ -74,18 +91,18 @@ func (l *loader) connect(d *draft) (seat string) {
 	b := l.cfg.bus(d.Bus)
 	switch {
 	case b == nil:
-		l.fail(d, "bus", fault{"there is no such bus", l.busCure(d.Engine.Kind)})
+		l.fail(d, "bus", fault{"there is no such bus", l.busCure(kind)})
 		return ""
 	case b.Kind == unknownKind:
 		return ""
-	case b.Kind != d.Engine.Kind:
+	case !b.serves(kind):
 		l.fail(d, "bus", fault{
-			fmt.Sprintf("is a%s bus, and %s needs a%s one", article(b.Kind), d.Engine.Name, article(d.Engine.Kind)),
-			l.busCure(d.Engine.Kind),
+			fmt.Sprintf("is a%s bus, and %s needs a%s one", article(b.Kind), d.Engine.Name, article(kind)),
+			l.busCure(kind),
 		})
 		return ""
 	}
-	if d.Engine.Kind == catalog.Serial {
+	if overPort {
 		return l.sharePort(d, b)
 	}
 	if !l.address(d) {
@@ -94,26 +111,39 @@ func (l *loader) connect(d *draft) (seat string) {
 	return fmt.Sprintf("%s 0x%02x", d.Bus, d.Addr)
 }
 
+// serves reports whether sensors of this kind can be on the bus.
+func (b *Bus) serves(kind catalog.BusKind) bool {
+	switch kind {
+	case catalog.Serial:
+		return b.Port != ""
+	case catalog.Link:
+		return b.Port != "" || b.TCP != ""
+	}
+	return b.Kind == kind
+}
+
 func article(k catalog.BusKind) string {
 	if k == catalog.I2C {
 		return "n I2C"
 	}
-	return " serial"
+	return " " + k.String()
 }
 
 // busCure names the buses of the right kind.
 func (l *loader) busCure(kind catalog.BusKind) string {
 	var names []string
 	for i := range l.cfg.Buses {
-		if b := &l.cfg.Buses[i]; b.Kind == kind && b.Name != b.Port {
+		if b := &l.cfg.Buses[i]; b.serves(kind) && b.Name != b.Port {
 			names = append(names, b.Name)
 		}
 	}
 	switch {
-	case len(names) > 0 && kind == catalog.Serial:
+	case len(names) > 0 && kind != catalog.I2C:
 		return "the file's serial buses are " + strings.Join(names, ", ") + `; or name the device itself: port = "/dev/ttyAMA0"`
 	case len(names) > 0:
 		return "the file's " + kind.String() + " buses are " + strings.Join(names, ", ")
+	case kind == catalog.Link:
+		return `add port = "/dev/ttyUSB0", or define a bus: [bus.NAME] with port = "…" or tcp = "host:502"`
 	case kind == catalog.Serial:
 		return `add port = "/dev/ttyAMA0", or define a serial port: [bus.NAME] with port = "…"`
 	}
@@ -138,18 +168,40 @@ func (l *loader) ownPort(d *draft) (seat string) {
 		b.settle()
 		l.cfg.Buses = append(l.cfg.Buses, b)
 	}
-	return d.port
+	return l.seat(d, l.cfg.bus(d.port))
 }
 
-// sharePort checks a serial sensor on a [bus.NAME].
+// sharePort checks a sensor on a [bus.NAME] that is a port or a connection.
 func (l *loader) sharePort(d *draft, b *Bus) (seat string) {
 	if d.mode != "" {
 		l.fail(d, "mode", fault{"belongs to the bus", "write it under [bus." + b.Name + "]"})
 	}
-	if b.Mode == "" {
+	if b.Mode == "" && b.TCP == "" {
 		b.Mode = d.Engine.Mode
 	}
-	return b.Name
+	return l.seat(d, b)
+}
+
+// seat gives a port to the one device that speaks on it, or to all that are
+// asked over it.
+func (l *loader) seat(d *draft, b *Bus) string {
+	if d.Engine.Kind == catalog.Serial {
+		return b.Name
+	}
+	b.Kind = catalog.Link
+	l.unit(d)
+	return b.Name + " asked"
+}
+
+// unit checks the device's number, or fills the usual one.
+func (l *loader) unit(d *draft) {
+	switch given := d.table.Fields["unit_id"] != nil; {
+	case !d.Engine.Units || given:
+	case d.Engine.Unit != 0:
+		d.Unit = d.Engine.Unit
+	default:
+		l.fail(d, "unit_id", fault{"is missing", "add unit_id = 1, or whatever number the device was given"})
+	}
 }
 
 // address fills the usual address and checks a given one.
@@ -198,7 +250,7 @@ func (l *loader) finishSensor(d *draft) {
 		l.refused(d, err)
 		return
 	}
-	d.facts, d.known = facts.Outputs, true
+	d.facts, d.known, d.Speaks = facts.Outputs, true, facts.Speaks
 	takes := max(facts.MinEvery, time.Millisecond) // which is the shortest period at all
 	if n := time.Duration(d.Oversample); n > 1 && takes <= d.Every && n*takes > d.Every {
 		l.fail(d, "oversample", fault{

@@ -149,6 +149,8 @@ func assign(dst, v any) {
 		*p = URL(v.(string))
 	case *int:
 		*p = int(v.(int64)) // Max keeps it within 32 bits, as a test verifies
+	case *uint8:
+		*p = uint8(v.(int64))
 	case *uint16:
 		*p = uint16(v.(int64))
 	case *int64:

@@ -83,6 +83,10 @@ func TestEveryFieldHoldsItsKeysRange(t *testing.T) {
 				if k.Max == "" || k.bound(k.Max) > math.MaxInt32 || k.Min == "" || k.bound(k.Min) < math.MinInt32 {
 					t.Errorf("%s: range does not fit 32 bits", k.Path)
 				}
+			case *uint8:
+				if k.Max == "" || k.bound(k.Max) > math.MaxUint8 || k.Min == "" || k.bound(k.Min) < 0 {
+					t.Errorf("%s: range does not fit 8 bits", k.Path)
+				}
 			case *uint16:
 				if k.Max == "" || k.bound(k.Max) > math.MaxUint16 || k.Min == "" || k.bound(k.Min) < 0 {
 					t.Errorf("%s: range does not fit 16 bits", k.Path)

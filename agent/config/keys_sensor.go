@@ -1,7 +1,7 @@
 package config
 
 // busKeys are the keys of [bus.NAME]. path makes it an I2C bus, port a serial
-// port.
+// port, tcp a connection to a gateway.
 var busKeys = []Key{
 	{
 		Path: "path", Type: Text, Example: `"/dev/i2c-1"`, check: checkDevice,
@@ -15,16 +15,58 @@ var busKeys = []Key{
 		field: func(t target) any { return &t.bus.Port },
 	},
 	{
+		Path: "tcp", Type: Text, Example: `"192.168.1.20:502"`, check: checkHostPort,
+		Doc: "Host and port of a Modbus TCP device or gateway, or of a server that passes a serial line through. " +
+			"Nothing on this connection is encrypted.",
+		field: func(t target) any { return &t.bus.TCP },
+	},
+	{
 		Path: "mode", Type: Text, Example: `"9600 8N1"`, check: checkMode,
 		Doc:   "Serial: baud rate, data bits, parity (N, E, O) and stop bits. The default is what the sensor's engine usually meets.",
 		field: func(t target) any { return &t.bus.Mode },
 	},
 	{
 		Path: "timeout", Type: Duration, Min: "10ms", Max: "1m", Example: `"250ms"`,
-		Doc:   "Longest wait for the bus: one transaction of an I2C bus (default 100ms), one read of a serial port (default 1s).",
+		Doc: "Longest wait for the bus: one transaction of an I2C bus (default 100ms), one answer over a serial port or a " +
+			"TCP connection (default 1s; inverters and gateways may need more).",
 		field: func(t target) any { return &t.bus.Timeout },
 	},
+	{
+		Path: "gap", Type: Duration, Min: "0s", Max: "1s", Example: `"20ms"`,
+		Doc:   "Serial and TCP: least pause between two requests. Some meters miss a request that follows too soon.",
+		field: func(t target) any { return &t.bus.Gap },
+	},
+	{
+		Path: "framing", Type: Choice, Allowed: []string{framingRTU, framingTCP}, Example: `"rtu"`,
+		Doc: "With tcp: how Modbus requests are wrapped. tcp (the default) is Modbus TCP; rtu is for servers that pass a " +
+			"serial line through (ser2net, \"transparent\" mode).",
+		field: func(t target) any { return &t.bus.Framing },
+	},
+	{
+		Path: "echo", Type: Bool, Example: "true",
+		Doc:   "Serial: the adapter hears what it sends. With true its own bytes are taken out, and a request that comes back changed counts as a bus error.",
+		field: func(t target) any { return &t.bus.Echo },
+	},
+	{
+		Path: "rs485", Type: Choice, Allowed: []string{"rts-high", "rts-low"}, Example: `"rts-high"`,
+		Doc: "Serial: let the kernel switch the transceiver's direction by RTS, high or low while sending. " +
+			"USB adapters switch by themselves and need none of it.",
+		field: func(t target) any { return &t.bus.RS485 },
+	},
+	{
+		Path: "rs485_before", Type: Duration, Min: "0s", Max: "100ms", Example: `"1ms"`,
+		Doc:   "With rs485: how long RTS stands before the first bit, in whole milliseconds.",
+		field: func(t target) any { return &t.bus.RS485Before },
+	},
+	{
+		Path: "rs485_after", Type: Duration, Min: "0s", Max: "100ms", Example: `"1ms"`,
+		Doc:   "With rs485: how long RTS stays after the last bit, in whole milliseconds.",
+		field: func(t target) any { return &t.bus.RS485After },
+	},
 }
+
+// The ways to wrap Modbus requests.
+const framingRTU, framingTCP = "rtu", "tcp"
 
 // priorityHigh is the priority that goes before.
 const priorityHigh = "high"
@@ -61,6 +103,11 @@ var sensorKeys = []Key{
 		Path: "addr", Type: Int, Min: "0x08", Max: "0x77", Example: "0x76",
 		Doc:   "I2C: 7-bit address. The default is the chip's usual one, where it has one.",
 		field: func(t target) any { return &t.sensor.Addr },
+	},
+	{
+		Path: "unit_id", Type: Int, Min: "1", Max: "255", Example: "1",
+		Doc:   "Modbus: the device's number on its bus, 1 to 247 on a serial line.",
+		field: func(t target) any { return &t.sensor.Unit },
 	},
 	{
 		Path: "every", Type: Duration, Default: "10s", Min: "1ms", Max: "1d", Example: `"1s"`,

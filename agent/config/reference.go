@@ -32,7 +32,8 @@ secret needs no restart. ` + "`telhub check`" + ` warns of those that it cannot 
 const referenceBus = `
 ## Buses
 
-Each bus is a table ` + "`[bus.NAME]`" + `; sensors refer to it by its name. An I2C bus has a path, a serial port a port.
+Each bus is a table ` + "`[bus.NAME]`" + `; sensors refer to it by its name. An I2C bus has a path, a serial port a port, a connection to a
+Modbus gateway tcp.
 `
 
 const referenceSensor = `
@@ -142,6 +143,14 @@ func engineReference(w io.Writer, e *catalog.Engine) {
 			fmt.Fprintf(w, ", usually `%s`", e.Mode)
 		}
 		fmt.Fprint(w, ".\n")
+	case e.Kind == catalog.Link:
+		fmt.Fprint(w, " Asked over a serial port")
+		if e.Mode != "" {
+			fmt.Fprintf(w, ", usually `%s`,", e.Mode)
+		}
+		fmt.Fprint(w, " or TCP.\n")
+	case e.Kind == catalog.Local:
+		fmt.Fprint(w, " Read through the kernel; no bus.\n")
 	case len(e.Addrs) > 0:
 		fmt.Fprintf(w, " I2C, at %s.\n", hexList(e.Addrs))
 	default:

@@ -29,7 +29,13 @@ type draft struct {
 
 // polled reports whether the agent asks the sensor, which does not speak by
 // itself.
-func (d *draft) polled() bool { return d.Engine.Kind != catalog.Serial }
+func (d *draft) polled() bool {
+	if d.Engine.Kind == catalog.Local && !d.known {
+		facts, _ := catalog.Check(d.Spec()) // what is wrong with the options is reported elsewhere
+		return !facts.Speaks
+	}
+	return d.Engine.Kind != catalog.Serial && !d.Speaks
+}
 
 // sensors reads every [[sensor]], then checks each against its engine and all
 // against each other.
@@ -136,10 +142,16 @@ func (l *loader) findEngine(d *draft) {
 // foreign says why a key of sensors has no meaning for one of the other kind.
 func foreign(key string, e *catalog.Engine) string {
 	switch {
-	case key == "addr" && e.Kind == catalog.Serial:
+	case e.Kind == catalog.Local && (key == "bus" || key == "port" || key == "mode" || key == "addr"):
+		return e.Name + " asks the kernel, it is on no bus"
+	case key == "addr" && e.Units:
+		return e.Name + " has a number on its bus instead of an address: unit_id"
+	case key == "addr" && e.Kind != catalog.I2C:
 		return e.Name + " reads a serial port, which has no addresses"
 	case (key == "port" || key == "mode") && e.Kind == catalog.I2C:
 		return e.Name + " is read over an I2C bus"
+	case key == "unit_id" && !e.Units:
+		return e.Name + " speaks no Modbus"
 	}
 	return ""
 }

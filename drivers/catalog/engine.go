@@ -7,23 +7,31 @@ import (
 	"periph.io/x/conn/v3/i2c"
 
 	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/link"
 )
 
-// BusKind is the kind of bus that an engine's sensors are connected to.
+// BusKind is the way to an engine's devices.
 type BusKind uint8
 
 // The kinds of bus.
 const (
-	I2C BusKind = iota
-	Serial
+	I2C    BusKind = iota // chips on an adapter, asked in turn
+	Serial                // one device that speaks by itself on a serial port
+	Link                  // devices that are asked in turn over a serial port or a TCP connection
+	Local                 // what the kernel reads itself: no bus of ours
 )
 
 // String names the kind as messages do.
 func (k BusKind) String() string {
-	if k == I2C {
+	switch k {
+	case I2C:
 		return "I2C"
+	case Serial:
+		return "serial"
+	case Link:
+		return "serial or TCP"
 	}
-	return "serial"
+	return "local"
 }
 
 // Type is the type of an option's value.
@@ -81,11 +89,17 @@ type Engine struct {
 	// Time is how long a measurement takes at least, where that does not
 	// depend on options; 0 when it is not known.
 	Time time.Duration
-	// Mode is what serial senders of this kind usually use: "9600 8N1".
+	// Mode is what serial devices of this kind usually use: "9600 8N1".
 	Mode string
+	// Units says that devices have a number on their bus (Modbus): a sensor
+	// names it with unit_id, or takes Unit if that is not 0.
+	Units bool
+	Unit  uint8
 
-	sensor func(i2c.Bus, *Spec) (drivers.Sensor, error) // I2C
-	stream func(*Spec) (drivers.Stream, error)          // Serial
+	sensor func(i2c.Bus, *Spec) (drivers.Sensor, error)    // I2C
+	stream func(*Spec) (drivers.Stream, error)             // Serial
+	asked  func(*link.Link, *Spec) (drivers.Sensor, error) // Link
+	local  func(*Spec) (Device, error)                     // Local
 }
 
 // Spec is one sensor of a configuration.
@@ -93,7 +107,43 @@ type Spec struct {
 	Name    string // the sensor's name, for messages
 	Engine  Engine
 	Addr    uint16 // I2C
+	Unit    uint8  // Link: the device's number, where Engine.Units
+	Frames  Frames // Link: how the line carries requests
 	Options Options
+
+	// Only names the outputs that somebody wants; nil means all. An engine may
+	// leave out the others' part of the work, not their place in Outputs.
+	Only []string
+
+	Root  string        // Local: where /sys, /proc and /dev are; "" is /
+	Every time.Duration // Local: the period, for devices that measure by themselves
+}
+
+// Frames is how a line carries Modbus requests.
+type Frames uint8
+
+// The kinds of frame.
+const (
+	RTU Frames = iota // with a checksum: serial ports, and TCP servers that pass bytes through
+	TCP               // with the MBAP header of Modbus TCP
+)
+
+// Device is what a Local engine reads: a Sensor that is asked, or a Stream
+// with the port that feeds it. The other two are nil.
+type Device struct {
+	Sensor drivers.Sensor
+	Stream drivers.Stream
+	Port   Port
+}
+
+// Port feeds the stream of a Local device. One goroutine uses it; nothing is
+// open before the first Reopen.
+type Port interface {
+	// Read waits for bytes, at most a fraction of a second: then it gives
+	// drivers.ErrTimeout. drivers.ErrUnplugged means that only Reopen helps.
+	Read(p []byte) (n int, err error)
+	Reopen() error
+	Close() error
 }
 
 // OpenSensor makes the sensor that spec describes. The sensor does not own
@@ -107,31 +157,54 @@ func OpenStream(spec Spec) (drivers.Stream, error) {
 	return spec.Engine.stream(&spec)
 }
 
+// OpenAsked makes the sensor that spec describes on a line that others share.
+// The sensor does not own the line, and uses it from Init on.
+func OpenAsked(l *link.Link, spec Spec) (drivers.Sensor, error) {
+	return spec.Engine.asked(l, &spec)
+}
+
+// OpenLocal makes the device that spec describes. It opens nothing.
+func OpenLocal(spec Spec) (Device, error) {
+	return spec.Engine.local(&spec)
+}
+
 // Facts are what construction tells about a sensor.
 type Facts struct {
 	Outputs  []drivers.Output
 	MinEvery time.Duration // shortest sensible period; 0 when it is not known
+	Speaks   bool          // it sends by itself, nobody asks it
 }
 
 // Check makes the sensor without a bus and returns what it learned, or the
 // engine's complaint about options that do not fit together.
 func Check(spec Spec) (Facts, error) {
-	if spec.Engine.Kind == Serial {
-		s, err := OpenStream(spec)
-		if err != nil {
-			return Facts{}, refine(err, &spec.Engine)
-		}
-		return Facts{Outputs: s.Outputs()}, nil
-	}
-	s, err := OpenSensor(nil, spec)
+	d, err := openUnconnected(spec)
 	if err != nil {
 		return Facts{}, refine(err, &spec.Engine)
 	}
-	facts := Facts{Outputs: s.Outputs(), MinEvery: spec.Engine.Time}
-	if t, ok := s.(interface{ Conversion() time.Duration }); ok {
+	if d.Stream != nil {
+		return Facts{Outputs: d.Stream.Outputs(), Speaks: true}, nil
+	}
+	facts := Facts{Outputs: d.Sensor.Outputs(), MinEvery: spec.Engine.Time}
+	if t, ok := d.Sensor.(interface{ Conversion() time.Duration }); ok {
 		facts.MinEvery = max(facts.MinEvery, t.Conversion())
 	}
 	return facts, nil
+}
+
+// openUnconnected makes what spec describes, without a bus.
+func openUnconnected(spec Spec) (d Device, err error) {
+	switch spec.Engine.Kind {
+	case Serial:
+		d.Stream, err = OpenStream(spec)
+	case Link:
+		d.Sensor, err = OpenAsked(nil, spec)
+	case Local:
+		d, err = OpenLocal(spec)
+	default:
+		d.Sensor, err = OpenSensor(nil, spec)
+	}
+	return d, err
 }
 
 // OptionError is an engine's complaint about one option.

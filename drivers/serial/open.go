@@ -38,7 +38,7 @@ func open(path string, opt Options) (*conn, error) {
 
 // prepare does, in this order: make sure that it is a terminal, lock it, stop
 // the kernel from dropping DTR at the next close, set the mode, mark it
-// exclusive, and set the modem lines if they are wanted.
+// exclusive, switch to RS-485 and set the modem lines if they are wanted.
 func prepare(fd int, device string, opt Options) (warning string, err error) {
 	attr, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {
@@ -57,6 +57,9 @@ func prepare(fd int, device string, opt Options) (warning string, err error) {
 		return "", err
 	}
 	if err := unix.IoctlSetInt(fd, unix.TIOCEXCL, 0); err != nil {
+		return "", err
+	}
+	if err := opt.RS485.set(fd); err != nil {
 		return "", err
 	}
 	return setLines(fd, opt)

@@ -33,6 +33,7 @@ type Options struct {
 	Timeout      time.Duration // longest wait of a Read; 0 = DefaultTimeout
 	WriteTimeout time.Duration // longest wait of a Write; 0 = DefaultWriteTimeout
 	DTR, RTS     Line          // some adapters draw their power from these lines
+	RS485        RS485         // direction control by the kernel
 }
 
 // Port is an open serial port, or one that waits for Reopen. Read and Write
@@ -91,6 +92,9 @@ func (o *Options) fill() error {
 	if o.Timeout < 0 || o.WriteTimeout < 0 {
 		return fmt.Errorf("timeouts %v and %v: want positive durations", o.Timeout, o.WriteTimeout)
 	}
+	if err := o.RS485.validate(); err != nil {
+		return err
+	}
 	if o.DTR > Off || o.RTS > Off {
 		return fmt.Errorf("dtr %d and rts %d: want Keep, On or Off", o.DTR, o.RTS)
 	}
@@ -107,6 +111,11 @@ func (o *Options) fill() error {
 //
 // An empty b gives 0, nil at once.
 func (p *Port) Read(b []byte) (n int, err error) {
+	return p.ReadBefore(b, time.Now().Add(p.opt.Timeout))
+}
+
+// ReadBefore is Read with a deadline of its own.
+func (p *Port) ReadBefore(b []byte, deadline time.Time) (n int, err error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
@@ -114,7 +123,7 @@ func (p *Port) Read(b []byte) (n int, err error) {
 	if c == nil {
 		return 0, p.gone()
 	}
-	n, err = c.read(b, time.Now().Add(p.opt.Timeout))
+	n, err = c.read(b, deadline)
 	if err != nil {
 		return 0, p.verdict(c, err)
 	}
