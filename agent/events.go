@@ -15,6 +15,8 @@ func (a *Agent) uplinkEvent(e uplink.Event) {
 	switch e.Kind {
 	case uplink.EventConnected:
 		log.Info().Str("server", a.server()).Stringer("durability", e.Level).Msg("connected; frames flow")
+	case uplink.EventLevel:
+		log.Info().Stringer("durability", e.Level).Msg("what Redis can confirm has changed")
 	case uplink.EventDisconnected:
 		log.Warn().Err(e.Err).Msg("connection lost; frames wait in memory, then in the spool")
 	case uplink.EventBreakerOpened:

@@ -137,6 +137,10 @@ func (a *Agent) registerUplink(r *metrics.Registry) {
 		stat(func(s *uplink.Status) float64 { return boolean(s.Fenced) }))
 	r.GaugeFunc(prefix+"uplink_durability", "Level in force: 0 memory, 1 age, 2 aof, 3 replica.",
 		stat(func(s *uplink.Status) float64 { return float64(s.Level) }))
+	r.GaugeFunc(prefix+"uplink_unconfirmed_frames", "Frames in memory that Redis has accepted and not confirmed as durable.",
+		stat(func(s *uplink.Status) float64 { n, _ := unconfirmed(s); return float64(n) }))
+	r.GaugeFunc(prefix+"uplink_unconfirmed_seconds", "For how long Redis has confirmed none of them; 0 while none waits.",
+		stat(func(s *uplink.Status) float64 { _, d := unconfirmed(s); return d.Seconds() }))
 	r.GaugeFunc(prefix+"circuit_breaker_state", "0 closed, 1 half-open, 2 open.",
 		stat(func(s *uplink.Status) float64 { return float64(s.Breaker) }))
 	r.CounterFunc(prefix+"circuit_breaker_trips_total", "Times that the breaker opened.",

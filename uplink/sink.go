@@ -66,6 +66,14 @@ type Prober interface {
 	Reachable(ctx context.Context) bool
 }
 
+// Leveller is a Sink that can find out whether the level of durability has
+// changed since Open. The goroutine of Sync calls Level, which puts the level
+// that it returns in force. Where something that confirmed frames is missing,
+// that may be for a moment: then the level stays as it is.
+type Leveller interface {
+	Level(ctx context.Context) (Durability, error)
+}
+
 // Store keeps frames while they cannot be sent; buffer/store satisfies it.
 type Store interface {
 	// Put copies a frame into memory that the next Commit makes durable. It

@@ -19,6 +19,7 @@ const (
 	EventRewound                         // the server lost frames that are not held here any more; Lane, From, To
 	EventStoreFailed                     // Err
 	EventStoreRecovered                  // a commit worked again
+	EventLevel                           // the server can confirm more, or less, than when it was connected; Level
 )
 
 // Event is something worth a log line.
@@ -59,10 +60,13 @@ type Status struct {
 	Declared     uint64 // samples that the store lost and gap records have declared
 	Skipped      uint64 // samples that the store carried over and Redis had already
 	Memory       uint64 // samples in memory that Redis has not accepted
-	Held         int    // frames that wait for the store's memory
-	LastError    error
-	StoreErr     error
-	Counters     Counters
+	// Unconfirmed is since when Redis has taken frames and confirmed none as
+	// durable; zero while none waits for that.
+	Unconfirmed time.Time
+	Held        int // frames that wait for the store's memory
+	LastError   error
+	StoreErr    error
+	Counters    Counters
 }
 
 // Status returns the state after the keeper's last step. Safe for concurrent use.
@@ -84,6 +88,9 @@ func (k *keeper) publish() {
 	s.AwaitingTime = k.awaiting
 	s.Held, s.LastError, s.StoreErr = len(k.hold), k.lastErr, k.storeErr
 	s.Counters = k.count
+	if s.Unconfirmed = k.syncer.confirmed; !k.undurable() {
+		s.Unconfirmed = time.Time{}
+	}
 	s.Stored, s.Declared, s.Skipped, s.Memory = uint64(max(k.stored, 0)), k.declared, k.skipped, 0
 	for _, f := range k.hold {
 		s.Memory += samples(f)

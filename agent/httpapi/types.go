@@ -59,8 +59,14 @@ type Uplink struct {
 	State      string `json:"state"`      // "connected", "disconnected", "fenced" (another agent has this device's name)
 	Server     string `json:"server"`     // address without credentials
 	Encoding   string `json:"encoding"`   // "senml", "compact"
-	Durability string `json:"durability"` // level in force: "memory", "aof", "replica"
-	LastError  string `json:"last_error,omitempty"`
+	Durability string `json:"durability"` // level in force: "memory", "age", "aof", "replica"
+
+	// Frames that Redis has accepted and not confirmed as durable: they stay
+	// in memory. Seconds is for how long it has confirmed none; usually under 2.
+	Unconfirmed        int     `json:"unconfirmed_frames"`
+	UnconfirmedSeconds float64 `json:"unconfirmed_seconds"`
+
+	LastError string `json:"last_error,omitempty"`
 
 	Breaker string `json:"breaker"` // "closed", "open", "half-open"
 	Trips   uint64 `json:"breaker_trips"`

@@ -14,6 +14,8 @@ import (
 	"github.com/telhub/telhub/uplink/frame"
 )
 
+var _ uplink.Leveller = (*Sink)(nil)
+
 // guarantee is what a Sync waits for.
 type guarantee struct {
 	age     bool // nothing to ask: the caller waits instead
@@ -39,13 +41,22 @@ func (s *Sink) detect(ctx context.Context, c redis.UniversalClient) guarantee {
 	if s.o.Durability == "memory" {
 		return guarantee{}
 	}
-	node, err := s.node(ctx, c)
+	g, err := s.ask(ctx, c)
 	if err != nil {
 		return guarantee{age: true}
 	}
+	return g
+}
+
+// ask is detect for a server that tells.
+func (s *Sink) ask(ctx context.Context, c redis.UniversalClient) (guarantee, error) {
+	node, err := s.node(ctx, c)
+	if err != nil {
+		return guarantee{}, err
+	}
 	persistence, err := node.Info(ctx, "persistence").Result()
 	if err != nil {
-		return guarantee{age: true}
+		return guarantee{}, err
 	}
 	aof := infoField(persistence, "aof_enabled") == "1"
 	var g guarantee
@@ -56,7 +67,34 @@ func (s *Sink) detect(ctx context.Context, c redis.UniversalClient) guarantee {
 		g.aof = knowsWaitAOF(ctx, node)
 		g.age = !g.aof && !g.replica
 	}
-	return g
+	return g, nil
+}
+
+// Level implements uplink.Leveller. What is missing now of what confirmed
+// frames so far is watch's business, which gives it time to come back.
+func (s *Sink) Level(ctx context.Context) (uplink.Durability, error) {
+	s.mu.Lock()
+	client, g := s.syncer, s.level
+	s.mu.Unlock()
+	switch {
+	case client == nil:
+		return 0, errClosed
+	case s.o.Durability == "memory":
+		return uplink.Memory, nil
+	}
+	now, err := s.ask(ctx, client)
+	if err != nil {
+		return 0, s.classify(err)
+	}
+	if g.aof && !now.aof || g.replica && !now.replica {
+		return g.durability(), nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.syncer == client { // else Open has found out meanwhile
+		s.level = now
+	}
+	return now.durability(), nil
 }
 
 // knowsWaitAOF reports whether the server has WAITAOF (Redis and Valkey 7.2).

@@ -264,3 +264,66 @@ func TestRestoredBackup(t *testing.T) {
 		t.Errorf("%d failures on the way", p.failures)
 	}
 }
+
+// wantLevel asks a connected sink what the server can confirm now.
+func wantLevel(t *testing.T, s *Sink, want uplink.Durability) {
+	t.Helper()
+	got, err := s.Level(t.Context())
+	if err != nil || got != want || s.level.durability() != want {
+		t.Errorf("level %v, %v, in force %v, want %v", got, err, s.level.durability(), want)
+	}
+}
+
+// What an operator improves on the server takes effect without a reconnect;
+// what has gone is watch's business, which gives it time.
+func TestLevelOfAServerThatChanges(t *testing.T) {
+	srv := redistest.StartValkey(t)
+	if srv == nil {
+		t.Log("NOT TESTED: WAITAOF needs a valkey-server 8 in PATH, and there is none")
+		return
+	}
+	s, _ := level(t, srv.Addr(), "auto")
+	p := &pump{s: s}
+	p.until(t, 3)
+	wantLevel(t, s, uplink.Memory)
+	srv.Do("CONFIG SET appendonly yes")
+	wantLevel(t, s, uplink.AOF)
+	p.until(t, 6)
+	marks := live(6)
+	if err := s.Sync(t.Context(), &marks); err != nil || marks != live(6) {
+		t.Errorf("sync: %v, %v", marks, err)
+	}
+	replica := srv.StartReplica()
+	wantLevel(t, s, uplink.Replica)
+	replica.Kill()
+	srv.Await("INFO replication", func(reply string) bool { return strings.Contains(reply, "connected_slaves:0") })
+	wantLevel(t, s, uplink.Replica)
+	if p.failures != 0 {
+		t.Errorf("%d failures on the way, want none", p.failures)
+	}
+}
+
+func TestLevelOfAnOldServerThatChanges(t *testing.T) {
+	srv := redistest.Start(t)
+	if hasWaitAOF(srv) {
+		t.Log("this redis-server has WAITAOF: TestLevelOfAServerThatChanges tests it")
+		return
+	}
+	s, _ := level(t, srv.Addr(), "auto")
+	wantLevel(t, s, uplink.Memory)
+	srv.Do("CONFIG SET appendonly yes")
+	wantLevel(t, s, uplink.Age)
+	srv.Do("CONFIG SET appendonly no")
+	wantLevel(t, s, uplink.Memory)
+	m, _ := level(t, srv.Addr(), "memory")
+	srv.Do("CONFIG SET appendonly yes")
+	wantLevel(t, m, uplink.Memory)
+	srv.Kill()
+	if got, err := s.Level(t.Context()); err == nil {
+		t.Errorf("level %v of a dead server, want an error", got)
+	}
+	s.Close()
+	if _, err := s.Level(t.Context()); !errors.Is(err, errClosed) {
+		t.Errorf("level after close: %v, want %v", err, errClosed)
+	}
+}
