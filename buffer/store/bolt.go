@@ -3,7 +3,9 @@ package store
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -26,6 +28,10 @@ var errStuck = errors.New("bbolt stopped holding its locks")
 // if faultsPanic is in force.
 func rescue(err *error) {
 	if p := recover(); p != nil {
+		if s, ok := p.(stopped); ok {
+			*err = s.cause
+			return
+		}
 		*err = fmt.Errorf("%w: %v", errPanic, p)
 	}
 }
@@ -35,12 +41,16 @@ func rescue(err *error) {
 // restoration with debug.SetPanicOnFault.
 func faultsPanic() (before bool) { return debug.SetPanicOnFault(true) }
 
-// openWriter opens or makes a file for writing. An existing one must have
-// passed checkFile: bbolt rebuilds its free list in a goroutine of its own,
-// which panics on a broken page. With noSync the caller syncs.
+// openWriter makes a file for writing; there must be none. A file that bbolt
+// has just made has a free list, so that it need not scan the file for one: it
+// does that in a goroutine of its own, where no recover reaches. With noSync the
+// caller syncs.
 func openWriter(path string, mapSize int, noSync bool) (db *bolt.DB, err error) {
 	defer rescue(&err)
+	defer debug.SetPanicOnFault(faultsPanic())
 	db, err = bolt.Open(path, fileMode, &bolt.Options{
+		OpenFile:        makeFile,
+		Logger:          &stopper{},
 		Timeout:         boltLockWait,
 		NoFreelistSync:  true,
 		NoGrowSync:      true, // fdatasync covers the length; files stay as long as their pages
@@ -53,18 +63,14 @@ func openWriter(path string, mapSize int, noSync bool) (db *bolt.DB, err error) 
 	return db, err
 }
 
-// openReader opens a checked file for reading: no free list, no goroutine.
-func openReader(path string) (db *bolt.DB, err error) {
-	defer rescue(&err)
-	defer debug.SetPanicOnFault(faultsPanic())
-	return bolt.Open(path, fileMode, &bolt.Options{
-		ReadOnly: true, Timeout: boltLockWait, PageSize: pageSize, NoStatistics: true,
-	})
+// makeFile opens a file that does not exist.
+func makeFile(path string, flag int, mode os.FileMode) (*os.File, error) {
+	return os.OpenFile(path, flag|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, mode)
 }
 
 // update runs fill in one transaction and returns how many bytes it wrote to
 // the file. After an error the file must be closed, or abandoned if it is
-// errStuck, and checked again.
+// errStuck, and checked again. What bbolt will read of the file must be sound.
 func update(db *bolt.DB, fill func(*bolt.Bucket) error) (written int64, err error) {
 	defer debug.SetPanicOnFault(faultsPanic())
 	tx, err := begin(db, true)
@@ -89,7 +95,11 @@ func fillAndCommit(tx *bolt.Tx, fill func(*bolt.Bucket) error) (written int64, e
 	if err = fill(b); err != nil {
 		return 0, err
 	}
-	if err = tx.Commit(); err != nil {
+	stop := tx.DB().Logger().(*stopper)
+	stop.armed = true
+	err = tx.Commit()
+	stop.armed = false
+	if err != nil {
 		return 0, err
 	}
 	stats := tx.Stats()

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -39,6 +40,11 @@ const (
 const bucketName = "r"
 
 var order = binary.NativeEndian
+
+var (
+	errKeyOrder = errors.New("keys are out of order")
+	errNested   = errors.New("a bucket inside the bucket")
+)
 
 // boltMeta is what a meta page says.
 type boltMeta struct {
@@ -91,7 +97,19 @@ func checkFile(path string, each func(k, v []byte) error) (boltMeta, error) {
 		return boltMeta{}, err
 	}
 	c := &checker{f: f, size: info.Size(), each: each}
-	return c.meta, c.check()
+	err = c.check()
+	return c.meta, err
+}
+
+// metaOf returns the meta in force of a file.
+func metaOf(f *os.File) (boltMeta, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return boltMeta{}, err
+	}
+	c := &checker{f: f, size: info.Size()}
+	err = c.readMeta()
+	return c.meta, err
 }
 
 func (c *checker) check() error {
@@ -137,24 +155,50 @@ func (c *checker) rootPage() error {
 	if err != nil {
 		return err
 	}
-	if flags, count := order.Uint16(page[8:]), order.Uint16(page[10:]); flags != leafFlag || count != 1 {
-		return fmt.Errorf("root page %d: flags %x, %d buckets, want one", c.meta.root, flags, count)
-	}
-	kind, name, value, err := leafElement(page, 0)
+	root, inline, err := bucketRoot(page)
 	if err != nil {
 		return fmt.Errorf("root page %d: %w", c.meta.root, err)
 	}
-	if kind != bucketFlag || string(name) != bucketName || len(value) < bucketLen {
-		return fmt.Errorf("root page %d: no bucket %q", c.meta.root, bucketName)
-	}
-	if root := order.Uint64(value); root != 0 {
+	if root != 0 {
 		return c.tree(root, 1, nil, nil)
 	}
-	inline := value[bucketLen:]
-	if len(inline) < pageHeader || order.Uint16(inline[8:]) != leafFlag {
-		return fmt.Errorf("root page %d: inline bucket is broken", c.meta.root)
-	}
 	return c.leaf(inline, nil, nil)
+}
+
+// bucketRoot returns where the bucket's records are: the page at the root of
+// their tree, or, if root is 0, the leaf that stands in the page of buckets.
+func bucketRoot(page []byte) (root uint64, inline []byte, err error) {
+	if flags, count := order.Uint16(page[8:]), order.Uint16(page[10:]); flags != leafFlag || count != 1 {
+		return 0, nil, fmt.Errorf("flags %x, %d buckets, want one", flags, count)
+	}
+	kind, name, value, err := leafElement(page, 0)
+	if err != nil {
+		return 0, nil, err
+	}
+	if kind != bucketFlag || string(name) != bucketName || len(value) < bucketLen {
+		return 0, nil, fmt.Errorf("no bucket %q", bucketName)
+	}
+	if root = order.Uint64(value); root != 0 {
+		return root, nil, nil
+	}
+	inline = value[bucketLen:]
+	if len(inline) < pageHeader || order.Uint16(inline[8:]) != leafFlag {
+		return 0, nil, fmt.Errorf("inline bucket is broken")
+	}
+	return 0, inline, nil
+}
+
+// overflowOf returns how many pages follow the one that begins in buf, which
+// must be page id.
+func overflowOf(buf []byte, id, hwm uint64) (uint64, error) {
+	overflow := uint64(order.Uint32(buf[12:]))
+	if got := order.Uint64(buf); got != id {
+		return 0, fmt.Errorf("page %d calls itself %d", id, got)
+	}
+	if overflow > maxOverflow || id+overflow >= hwm {
+		return 0, fmt.Errorf("page %d: overflow of %d pages", id, overflow)
+	}
+	return overflow, nil
 }
 
 // page reads page id with its overflow into the level's buffer and marks it
@@ -170,12 +214,9 @@ func (c *checker) page(id uint64, level int) ([]byte, error) {
 	if err := c.read(buf[:pageSize], id); err != nil {
 		return nil, err
 	}
-	overflow := uint64(order.Uint32(buf[12:]))
-	if got := order.Uint64(buf); got != id {
-		return nil, fmt.Errorf("page %d calls itself %d", id, got)
-	}
-	if overflow > maxOverflow || id+overflow >= c.meta.hwm {
-		return nil, fmt.Errorf("page %d: overflow of %d pages", id, overflow)
+	overflow, err := overflowOf(buf, id, c.meta.hwm)
+	if err != nil {
+		return nil, err
 	}
 	if size := int(overflow+1) * pageSize; size > len(buf) {
 		buf = append(buf, make([]byte, size-len(buf))...)
@@ -258,11 +299,11 @@ func (c *checker) leaf(page []byte, low, high []byte) error {
 			return err
 		}
 		if kind != 0 {
-			return fmt.Errorf("a bucket inside the bucket")
+			return errNested
 		}
 		if len(k) == 0 || bytes.Compare(k, low) < 0 || high != nil && bytes.Compare(k, high) >= 0 ||
 			c.last != nil && bytes.Compare(k, c.last) <= 0 {
-			return fmt.Errorf("keys are out of order")
+			return errKeyOrder
 		}
 		c.last = append(c.last[:0], k...)
 		if err := c.each(k, v); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	bolt "go.etcd.io/bbolt"
@@ -132,51 +133,77 @@ func (s *Store) mapSize() int64 {
 	return nextPowerOf2(s.o.SegmentBytes + growth(s.o.PendingBytes))
 }
 
-// activateLocked opens the last segment for writing if it was checked and is
-// at most half full, so that restarts do not leave many small files, or else
-// begins a new one under a temporary name, which writeTo makes final.
+// carryShare is up to which part of SegmentBytes a segment that an earlier run
+// left is taken into the first one of this run.
+const carryShare = 32
+
+// activateLocked begins a segment under a temporary name, which writeTo makes
+// final. No file that was there before is written to, see openWriter; but what
+// an earlier run left is copied if it is small, so that many restarts do not
+// leave many small files.
 func (s *Store) activateLocked() error {
-	if n := len(s.segs); n > 0 {
-		g := s.segs[n-1]
-		if !g.unread && g.size <= s.o.SegmentBytes/2 && !g.sealed {
-			g.sealed = true // tried once
-			if err := s.closeLocked(g, true); err != nil {
-				return err
-			}
-			// Checked again even if it was at Open: bbolt's goroutine must find
-			// no damage. Should it be damaged by now, Next will salvage it.
-			if g.suspect = g.prove() != nil; !g.suspect {
-				db, err := openWriter(g.path, int(s.mapSize()), s.o.noSync)
-				if err != nil {
-					return fmt.Errorf("open %s: %w", g.path, err)
-				}
-				g.db, s.active, g.sum = db, g, nil
-				return nil
-			}
-		}
-	}
 	file := segFile{first: s.st.NextSeg, no: s.st.NextSeg}
 	g := &segment{segFile: file, path: s.segPath(file), sealed: true, fresh: true}
+	if old := s.carryLocked(); old != nil {
+		// Should it be damaged by now, Next will salvage it.
+		if records, err := old.records(); err != nil {
+			old.suspect = true
+		} else {
+			g.segFile, g.path, g.old, g.carried = old.segFile, old.path, old, records
+		}
+	}
 	os.Remove(g.path + tmpSuffix)
 	db, err := openWriter(g.path+tmpSuffix, int(s.mapSize()), s.o.noSync)
 	if err != nil {
 		return fmt.Errorf("make %s: %w", g.path, err)
 	}
-	s.st.NextSeg++
+	if g.file, err = os.Open(g.path + tmpSuffix); err != nil {
+		return fmt.Errorf("make %s: %w", g.path, errors.Join(err, db.Close()))
+	}
+	if g.old == nil {
+		s.st.NextSeg++
+	}
 	g.db, s.active = db, g
 	return nil
 }
 
+// carryLocked returns the segment to copy into the one that begins, nil for
+// none. It is asked once for each.
+func (s *Store) carryLocked() *segment {
+	if len(s.segs) == 0 {
+		return nil
+	}
+	g := s.segs[len(s.segs)-1]
+	if g.sealed || g.unread {
+		return nil
+	}
+	g.sealed = true
+	if g.size > max(s.o.SegmentBytes/carryShare, 2*minSegment) || s.usedLocked()+2*g.size > s.o.MaxBytes-metaReserve {
+		return nil
+	}
+	return g
+}
+
+// minSegment is what a segment with one small frame takes: metas, free list,
+// page of buckets, and what the first commit writes anew.
+const minSegment = 8 * pageSize
+
 // writeTo commits records to g and makes them visible to Next.
 func (s *Store) writeTo(g *segment, records []byte) error {
+	if !g.fresh {
+		if err := g.proveWay(&s.way, records); err != nil {
+			return fmt.Errorf("%s: %w", g.path, err)
+		}
+	}
 	n, err := update(g.db, func(b *bolt.Bucket) error {
 		if s.o.fault != nil {
 			if err := s.o.fault(); err != nil {
 				return err
 			}
 		}
-		return putRecords(b, records)
+		return errors.Join(putRecords(b, g.carried), putRecords(b, records))
 	})
+	g.carried = nil
 	if err == nil && g.fresh {
 		n += 4 * pageSize // a new file's first pages
 		if err = os.Rename(g.path+tmpSuffix, g.path); err == nil && !s.o.noSync {
@@ -195,13 +222,29 @@ func (s *Store) writeTo(g *segment, records []byte) error {
 		return err
 	}
 	if g.fresh {
-		g.fresh, s.segs = false, append(s.segs, g)
+		s.enterLocked(g)
 	}
 	s.commits++
 	s.leaveLocked(g) // a reader that came while we wrote sees what was before
 	s.indexLocked(g, records)
-	g.size, err = diskSize(g.path)
+	if g.meta, err = metaOf(g.file); err == nil {
+		g.size, err = diskSize(g.path)
+	}
 	return err
+}
+
+// enterLocked takes a segment in whose file now has its name, in the place of
+// the one that it carries.
+func (s *Store) enterLocked(g *segment) {
+	g.fresh = false
+	i := slices.Index(s.segs, g.old)
+	if i < 0 {
+		s.segs = append(s.segs, g)
+		return
+	}
+	s.closeLocked(g.old)
+	g.spans, g.largest, g.old = g.old.spans, g.old.largest, nil
+	s.segs[i] = g
 }
 
 // putRecords puts what appendRecords made into a transaction, which keeps

@@ -22,11 +22,16 @@
 // follow each other, and one commit is one transaction of one file, whatever
 // classes are in it. Where all frames are Normal, segments are unlinked whole.
 //
-// "It always starts": before bbolt sees a file, its pages are checked here with
-// plain reads (check.go), because bbolt panics on a broken page, partly in a
-// goroutine where recover does not reach, and a mapping past the end of a file
-// is a SIGBUS. A file that fails is salvaged by its records' CRCs, renamed
-// and reported, never fatal.
+// "It always starts", and no damage ends the process: bbolt panics on broken
+// pages, once in a goroutine of its own where recover does not reach, follows a
+// branch that leads back to itself until memory ends, and reads through a
+// mapping, where a read error or a file cut short is a SIGBUS. So it only
+// writes, and only files that it made itself (bolt.go); the pages that a commit
+// will go through are proved before (proveWay), its goroutine is kept away
+// (stopper.go), and faults are made errors. All reading is done here, with plain
+// reads that trust nothing (check.go, cursor.go). A file that fails is salvaged
+// by its records' CRCs, renamed and reported, never fatal. docs/power_cuts.md
+// lists what bbolt can do and why it cannot take the agent down.
 //
 // Goroutines: the package starts none. Put and Next belong to the uplink,
 // Commit and Sweep to one committer; all may run side by side. Put touches

@@ -118,8 +118,7 @@ func Repair(dir string) (*Report, error) {
 		return r, nil
 	}
 	s.st.Epoch, s.st.Clean = r.Epoch, false
-	err = s.writeStateLocked(&s.st)
-	return r, errors.Join(err, s.meta.close())
+	return r, s.writeStateLocked(&s.st)
 }
 
 // Frames yields every readable frame in dir, segment by segment and lane by

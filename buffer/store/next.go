@@ -3,7 +3,6 @@ package store
 import (
 	"fmt"
 	"math"
-	"runtime/debug"
 
 	"github.com/telhub/telhub/uplink/frame"
 )
@@ -145,18 +144,16 @@ func (s *Store) findLocked(lane frame.Lane, after frame.ID) (best place, g *segm
 
 // seekLocked returns the first frame of a segment after the given one.
 func (s *Store) seekLocked(g *segment, lane frame.Lane, after frame.ID) (at place, err error) {
-	defer rescue(&err)
-	defer debug.SetPanicOnFault(faultsPanic())
 	r := &s.readers[lane]
-	if old := r.seg; old != g {
-		if err := r.openAt(g); err != nil {
-			return at, err
-		}
-		s.closeLocked(old, false)
+	if err := r.openAt(g); err != nil {
+		return at, err
 	}
 	r.key = makeKey(lane, successor(s.st.Aliases.stored(after)), 0)
 	for {
-		k, v := r.cur.Seek(r.key[:])
+		k, v, err := r.cur.seek(r.key[:])
+		if err != nil {
+			return at, err
+		}
 		if k == nil || frame.Lane(k[0]) != lane {
 			return at, nil
 		}
@@ -181,7 +178,7 @@ func (s *Store) placeLocked(r *reader, at place, k, v []byte) (place, error) {
 	if err != nil || fk.chunk() != 0 {
 		return at, errChunks
 	}
-	data, err := openValue(k, v) // k is in the mapping: a key of ours would escape
+	data, err := openValue(k, v) // k is in the page: a key of ours would escape
 	if err != nil {
 		return at, err
 	}
@@ -204,16 +201,17 @@ func successor(id frame.ID) frame.ID {
 
 // loadLocked copies the frame at a place into dst.
 func (s *Store) loadLocked(at *place, dst *frame.Frame) (err error) {
-	defer rescue(&err)
-	defer debug.SetPanicOnFault(faultsPanic())
 	r := &s.readers[at.key.lane()]
 	if err := r.openAt(at.seg); err != nil {
 		return err
 	}
 	r.key = at.key
-	k, v := r.cur.Seek(r.key[:])
+	k, v, err := r.cur.seek(r.key[:])
 	payload := dst.Payload[:0]
 	for chunk := 0; ; chunk++ {
+		if err != nil {
+			return err
+		}
 		fk, err := parseKey(k)
 		if err != nil || fk.lane() != at.key.lane() || fk.id() != at.key.id() || fk.chunk() != chunk {
 			return errChunks
@@ -231,7 +229,7 @@ func (s *Store) loadLocked(at *place, dst *frame.Frame) (err error) {
 		if payload = append(payload, data...); len(payload) == at.header.length {
 			break
 		}
-		k, v = r.cur.Next()
+		k, v, err = r.cur.next()
 	}
 	h := &at.header
 	dst.Lane, dst.Kind, dst.Class, dst.ID, dst.Prev = at.key.lane(), h.kind, h.class, at.id, at.prev
@@ -288,9 +286,10 @@ func (s *Store) healLocked(g *segment, damage error) (report Salvage, damaged bo
 	if g == s.active {
 		s.active = nil
 	}
-	s.closeLocked(g, true)
+	s.closeLocked(g)
 	s.damaged++
 	g.sealed, g.suspect, g.unproved, g.sum, g.spans = true, false, false, nil, [frame.Lanes]span{}
+	g.meta = boltMeta{}
 	size, _ := diskSize(g.path)
 	report, left := salvageFile(g.path, damage)
 	if report.Bad != "" {

@@ -60,7 +60,7 @@ func Open(o Options) (*Store, *Report, error) {
 		err = s.begin(r)
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, s.meta.close(), lock.Close())
+		return nil, nil, errors.Join(err, lock.Close())
 	}
 	return s, r, nil
 }

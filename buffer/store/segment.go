@@ -16,35 +16,36 @@ type segment struct {
 	segFile
 	path  string
 	size  int64    // on disk
-	db    *bolt.DB // nil while closed
+	db    *bolt.DB // of the active one; nil while closed
+	file  *os.File // to read what db wrote, while that is open
+	meta  boltMeta // of the last transaction; nothing while hwm is 0
 	spans [frame.Lanes]span
 
-	fresh   bool // not yet under its final name, nor in Store.segs
-	sealed  bool // not to be opened for writing again
-	suspect bool // a write failed: check before reading
-	failed  bool // … and its file may hold more than spans says
-	unread  bool // damaged and not salvageable now: left in place, not read
+	fresh   bool     // not yet under its final name, nor in Store.segs
+	old     *segment // in whose place a fresh one will come …
+	carried []byte   // … with these records of it
+	sealed  bool     // not to be opened for writing again
+	suspect bool     // a write failed: check before reading
+	failed  bool     // … and its file may hold more than spans says
+	unread  bool     // damaged and not salvageable now: left in place, not read
 
 	sum      *sum // its line in the file of sums; nil if it has none
 	unproved bool // taken on trust at Open: check before reading
 	largest  int  // payload
 }
 
-// reader is a lane's place in a segment: a transaction kept open between calls
-// of Next, so that they allocate nothing. Commit closes the one in the active
-// segment, as it would keep pages from being used again.
+// reader is a lane's place in a segment, kept between calls of Next, so that
+// they allocate nothing. Commit closes the one in the active segment, because
+// the next but one will use its pages again.
 type reader struct {
 	seg *segment
-	tx  *bolt.Tx
-	cur *bolt.Cursor
+	cur cursor
 	key key // what is sought: here, so that it is not allocated
 }
 
 func (r *reader) close() {
-	if r.tx != nil && r.seg.db != nil { // else the handle is abandoned, its locks held for ever
-		r.seg.abandon(rollback(r.tx))
-	}
-	*r = reader{}
+	r.cur.close()
+	r.seg = nil
 }
 
 // openAt places the reader in g.
@@ -53,57 +54,72 @@ func (r *reader) openAt(g *segment) (err error) {
 		return nil
 	}
 	r.close()
-	if g.db == nil {
-		if size, err := diskSize(g.path); err != nil || size < g.size {
-			return errTruncated
-		}
-		if g.suspect || g.unproved {
-			if err := g.prove(); err != nil {
-				return err
-			}
-		}
-		if g.db, err = openReader(g.path); err != nil {
+	if size, err := diskSize(g.path); err != nil || size < g.size {
+		return errTruncated
+	}
+	if g.suspect || g.unproved || g.meta.hwm == 0 {
+		if err := g.prove(); err != nil {
 			return err
 		}
 	}
-	tx, err := begin(g.db, false)
+	f, err := os.Open(g.path)
 	if err != nil {
-		g.abandon(err)
 		return err
 	}
-	cur, err := cursor(tx)
-	if err != nil {
-		err = errors.Join(err, rollback(tx))
-		g.abandon(err)
+	if err := r.cur.open(f, g.meta); err != nil {
+		r.close()
 		return err
 	}
-	*r = reader{seg: g, tx: tx, cur: cur}
+	r.seg = g
 	return nil
 }
 
-// prove checks the file, so that bbolt may see it.
+// prove checks the file whole.
 func (g *segment) prove() error {
-	if _, err := checkFile(g.path, func(_, _ []byte) error { return nil }); err != nil {
+	meta, err := checkFile(g.path, func(_, _ []byte) error { return nil })
+	if err != nil {
 		return err
 	}
-	g.suspect, g.unproved = false, false
+	g.meta, g.suspect, g.unproved = meta, false, false
 	return nil
 }
 
-// cursor opens the bucket of records.
-func cursor(tx *bolt.Tx) (cur *bolt.Cursor, err error) {
-	defer rescue(&err)
-	b := tx.Bucket([]byte(bucketName))
-	if b == nil {
-		return nil, errRecord
+// proveWay checks the pages that a commit of records will go through: bbolt
+// trusts them, and would follow a branch that leads back to itself for ever.
+func (g *segment) proveWay(c *cursor, records []byte) error {
+	if err := c.open(g.file, g.meta); err != nil {
+		return err
 	}
-	return b.Cursor(), nil
+	for last := byte(frame.Lanes); len(records) > 0; {
+		var k []byte
+		if k, _, records = cutRecord(records); k[0] == last {
+			continue // behind the one before: the same pages
+		}
+		last = k[0]
+		if _, _, err := c.seek(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// records reads all of a sealed segment, as appendRecords makes them.
+func (g *segment) records() (all []byte, err error) {
+	_, err = checkFile(g.path, func(k, v []byte) error {
+		if _, err := openValue(k, v); err != nil {
+			return err
+		}
+		all = append(append(all, k...), v...)
+		return nil
+	})
+	return all, err
 }
 
 // abandon gives up a handle that cannot be closed any more.
 func (g *segment) abandon(err error) {
 	if errors.Is(err, errStuck) {
-		g.db = nil
+		g.file.Close()
+		g.db, g.file = nil, nil
 	}
 }
 
@@ -116,22 +132,14 @@ func (s *Store) leaveLocked(g *segment) {
 	}
 }
 
-// closeLocked closes the segment's file if no lane reads it, or in any case if
-// force.
-func (s *Store) closeLocked(g *segment, force bool) error {
-	if g == nil || g.db == nil || g == s.active && !force {
+// closeLocked closes the segment's file and all readers in it.
+func (s *Store) closeLocked(g *segment) error {
+	s.leaveLocked(g)
+	if g.db == nil {
 		return nil
 	}
-	if force {
-		s.leaveLocked(g)
-	}
-	for i := range s.readers {
-		if s.readers[i].seg == g {
-			return nil
-		}
-	}
-	err := g.db.Close()
-	g.db = nil
+	err := errors.Join(g.db.Close(), g.file.Close())
+	g.db, g.file = nil, nil
 	return err
 }
 
@@ -142,7 +150,7 @@ func (s *Store) sealLocked() error {
 		return nil
 	}
 	s.active = nil
-	err := s.closeLocked(g, true)
+	err := s.closeLocked(g)
 	if err == nil {
 		s.noteSumLocked(g)
 	}
@@ -154,7 +162,7 @@ func (s *Store) unlinkLocked(g *segment) error {
 	if g == s.active {
 		s.active = nil
 	}
-	s.closeLocked(g, true)
+	s.closeLocked(g)
 	for i := range s.segs {
 		if s.segs[i] == g {
 			s.segs = append(s.segs[:i], s.segs[i+1:]...)
@@ -186,7 +194,7 @@ func (s *Store) usedLocked() int64 {
 // indexSegment checks the file of a segment and sums up what it holds.
 func indexSegment(g *segment, as aliases) (largest int, err error) {
 	var a assembler
-	_, err = checkFile(g.path, func(k, v []byte) error {
+	g.meta, err = checkFile(g.path, func(k, v []byte) error {
 		fk, err := parseKey(k)
 		if err != nil {
 			return err
@@ -206,7 +214,7 @@ func indexSegment(g *segment, as aliases) (largest int, err error) {
 		err = errChunks
 	}
 	if err != nil {
-		g.spans = [frame.Lanes]span{}
+		g.spans, g.meta = [frame.Lanes]span{}, boltMeta{}
 		return 0, err
 	}
 	g.size, err = diskSize(g.path)

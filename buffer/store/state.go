@@ -113,13 +113,9 @@ func parseState(k, value []byte) (st state, ok bool) {
 // metaFile is meta.db. The committer owns it.
 type metaFile struct {
 	path   string
-	db     *bolt.DB
 	size   int64
 	noSync bool
 }
-
-// metaMap is more than meta.db ever needs, so that it is never remapped.
-const metaMap = 1 << 20
 
 // loadMeta reads the state at path. found says whether there was one; damage
 // is set when the file did not hold it in order and had to be searched. It
@@ -151,46 +147,40 @@ func loadMeta(path string) (st state, found bool, damage error) {
 	return st, found, damage
 }
 
-// write makes st durable, making the file if it is not there.
+// write makes st durable, as a new file in the place of the old one.
 func (m *metaFile) write(st *state) (written int64, err error) {
 	st.Gen++
 	value, err := stateValue(st)
 	if err != nil {
 		return 0, err
 	}
-	target, made := m.path, false
-	if m.db == nil {
-		if _, err := os.Stat(m.path); err != nil {
-			target, made = m.path+tmpSuffix, true
-			os.Remove(target)
-		}
-		if m.db, err = openWriter(target, metaMap, m.noSync); err != nil {
-			return 0, fmt.Errorf("store: open %s: %w", target, err)
-		}
-	}
-	k := stateKey()
-	written, err = update(m.db, func(b *bolt.Bucket) error { return b.Put(k[:], value) })
-	if err == nil && made {
-		if err = os.Rename(target, m.path); err == nil && !m.noSync {
-			err = syncDir(filepath.Dir(m.path))
-		}
-	}
-	if errors.Is(err, errStuck) {
-		m.db = nil
+	made := m.path + tmpSuffix
+	os.Remove(made)
+	if written, err = m.make(made, value); err == nil {
+		err = os.Rename(made, m.path)
 	}
 	if err != nil {
-		m.close()
+		os.Remove(made)
 		return written, fmt.Errorf("store: write %s: %w", m.path, err)
+	}
+	if !m.noSync {
+		if err := syncDir(filepath.Dir(m.path)); err != nil {
+			return written, fmt.Errorf("store: write %s: %w", m.path, err)
+		}
 	}
 	m.size, err = diskSize(m.path)
 	return written, err
 }
 
-func (m *metaFile) close() error {
-	if m.db == nil {
-		return nil
+func (m *metaFile) make(path string, value []byte) (written int64, err error) {
+	db, err := openWriter(path, 0, m.noSync)
+	if err != nil {
+		return 0, err
 	}
-	err := m.db.Close()
-	m.db = nil
-	return err
+	k := stateKey()
+	written, err = update(db, func(b *bolt.Bucket) error { return b.Put(k[:], value) })
+	if errors.Is(err, errStuck) {
+		return 0, err
+	}
+	return written + 4*pageSize, errors.Join(err, db.Close()) // a new file's first pages
 }

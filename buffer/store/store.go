@@ -101,10 +101,11 @@ type Store struct {
 	o    Options
 	lock *os.File
 
-	commitMu sync.Mutex // held while writing; guards meta and sums
+	commitMu sync.Mutex // held while writing; guards meta, sums and way
 	meta     metaFile
 	sums     sumsFile
-	closed   bool // written under both, read under either
+	way      cursor // what commits prove with
+	closed   bool   // written under both, read under either
 
 	mu      sync.Mutex // guards all below, and what is read through the segments
 	segs    []*segment // ascending numbers
@@ -236,13 +237,13 @@ func (s *Store) close(clean bool) error {
 		s.readers[i].close()
 	}
 	for _, g := range s.segs {
-		err = errors.Join(err, s.closeLocked(g, true))
+		err = errors.Join(err, s.closeLocked(g))
 	}
 	if err == nil {
 		s.st.Clean = clean
 		err = s.writeStateLocked(&s.st)
 	}
-	return errors.Join(err, s.meta.close(), unlockDir(s.lock))
+	return errors.Join(err, unlockDir(s.lock))
 }
 
 // writeStateLocked makes st durable. Both commitMu and mu are held: the state
