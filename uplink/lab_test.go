@@ -21,6 +21,7 @@ type server struct {
 	before  func(b *uplink.Batch) error // may fail or wait before anything is written
 	after   func(b *uplink.Batch) error // the reply is this instead
 	opening func() error                // an Open fails with this
+	level   uplink.Durability           // Memory, or one that nothing ever becomes
 
 	mu      sync.Mutex
 	marks   [frame.Lanes]uplink.Mark
@@ -53,7 +54,7 @@ func (s *server) Open(_ context.Context, fence uint64, marks *[frame.Lanes]uplin
 	for i := range s.marks {
 		s.marks[i].Fence = fence
 	}
-	return uplink.Memory, nil
+	return s.level, nil
 }
 
 func (s *server) Append(_ context.Context, b *uplink.Batch) error {
@@ -100,7 +101,18 @@ func (s *server) write(b *uplink.Batch) error {
 	return nil
 }
 
-func (s *server) Sync(context.Context, *[frame.Lanes]frame.ID) error { return nil }
+func (s *server) Sync(context.Context, *[frame.Lanes]frame.ID) error { return errUnconfirmed }
+
+// forget lets the server lose all entries, as one that had none of them on its
+// disk.
+func (s *server) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.got = nil
+	for i := range s.marks {
+		s.marks[i].ID = frame.ID{}
+	}
+}
 
 // leave lets nobody reach the server.
 func (s *server) leave() {
@@ -264,14 +276,17 @@ func (l *lab) cut() {
 	dead := l.server
 	dead.leave()
 	dead.mu.Lock()
-	l.server = &server{marks: dead.marks, got: dead.got}
+	l.server = &server{marks: dead.marks, got: dead.got, level: dead.level}
 	dead.mu.Unlock()
 	l.dir = copied
 	l.boot[0]++
 	l.dates = &almanac{boot: l.boot, boots: map[frame.BootID]frame.Dating{l.boot: {Offset: 1e12, Quality: frame.NTP}}}
 }
 
-var errGone = errors.New("connection refused")
+var (
+	errGone        = errors.New("connection refused")
+	errUnconfirmed = errors.New("the disk is slow")
+)
 
 // submit hands in a frame of one sample that carries a number.
 func (l *lab) submit(n uint64, c frame.Class) {

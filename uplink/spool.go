@@ -105,18 +105,28 @@ func (k *keeper) persist(all bool) {
 	}
 }
 
-// save copies frames of a lane into the store that are that old. On ErrPending
-// a commit is due; after any other error it would not help.
-func (k *keeper) save(l *lane, least time.Duration) error {
+// due returns how many frames of a lane belong in the store: those that are
+// that old, and all before them. While Redis answers, those that it has accepted
+// and may still lose are no reason to write; but nothing is stored without them:
+// where the store ends, everything older is in it, and it takes a lane's frames
+// in order only.
+func (k *keeper) due(l *lane, least time.Duration) (n int) {
 	from := l.stored
-	if k.phase == connected && !k.stopping {
+	if least > 0 && k.phase == connected && !k.stopping {
 		from = max(from, l.sent)
 	}
-	for j := from; j < len(l.q); j++ {
+	n = l.stored
+	for j := from; j < len(l.q) && k.age(l.q[j]) >= least; j++ {
+		n = j + 1
+	}
+	return n
+}
+
+// save copies frames of a lane into the store that are due. On ErrPending a
+// commit is due; after any other error it would not help.
+func (k *keeper) save(l *lane, least time.Duration) error {
+	for j, n := l.stored, k.due(l, least); j < n; j++ {
 		f := l.q[j]
-		if k.age(f) < least {
-			break
-		}
 		k.cutFirst()
 		err := k.o.Store.Put(f)
 		if err != nil && !errors.Is(err, ErrPending) {
