@@ -1,6 +1,7 @@
 package uplink_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -75,7 +76,9 @@ func TestWhatRedisTookAndLosesIsInTheStoreBeforeWhatIsDiverted(t *testing.T) {
 		l.submit(5, frame.Normal)
 		time.Sleep(4 * time.Second)
 		l.submit(6, frame.Normal) // the link has become too slow for it
-		l.wait("a commit", func(s uplink.Status) bool { return s.Counters.Spooled == 1 && l.store.Stats().Lanes[frame.Backfill].Frames == 1 })
+		l.wait("a commit", func(s uplink.Status) bool {
+			return s.Counters.Spooled == 1 && l.store.Stats().Lanes[frame.Backfill].Frames == 1
+		})
 		l.kill()
 		l.server.forget()
 		l.start()
@@ -92,5 +95,30 @@ func TestWhatRedisTookAndLosesIsInTheStoreBeforeWhatIsDiverted(t *testing.T) {
 		if len(seen) != 7 {
 			t.Errorf("of the frames 0 to 6 only %v are there", seen)
 		}
+	})
+}
+
+func TestAnAlarmOnFlashDoesNotHideWhatRedisTookAndLost(t *testing.T) {
+	inLab(t, func(l *lab) {
+		begun := l.milli()
+		l.unsafeServer(5)
+		time.Sleep(time.Minute)
+		l.submit(5, frame.Urgent)
+		l.wait("the alarm's commit", func(s uplink.Status) bool { return s.Lanes[frame.Alarm].Ahead != frame.ID{} })
+		l.kill()
+		l.server.forget()
+		l.start()
+		l.wait("the gap record", func(s uplink.Status) bool { return s.Counters.Declared > 0 })
+		l.shutdown()
+		for _, a := range l.server.arrivals(frame.Live) {
+			var g gap
+			if a.Encoding == "gap" && json.Unmarshal(a.Data, &g) == nil && g.Cause == string(frame.PowerCut) {
+				if g.T0 == nil || *g.T0 > begun+1e12 {
+					t.Errorf("the gap %s begins after what was lost, taken at %d", a.Data, begun+int64(1e12))
+				}
+				return
+			}
+		}
+		t.Error("there is no gap record")
 	})
 }

@@ -31,8 +31,8 @@ type Report struct {
 type Unclean struct {
 	Epoch uint64
 	// LastT1 is the last stamp on disk, milliseconds of CLOCK_BOOTTIME of
-	// Boot; without any record of the epoch, the time at which it began, or, if
-	// the run before had no end either, that one's.
+	// Boot, alarms left out; without any record of the epoch, the time at which
+	// it began, or, if the run before had no end either, that one's.
 	LastT1 int64
 	Boot   frame.BootID
 	Dating frame.Dating // of the last record
@@ -211,13 +211,10 @@ func (s *Store) unclean(found bool, r *Report) {
 	}
 	// Frames of two classes are sealed independently: what is missing of
 	// either begins where that one ends.
-	normal, rest, alarms := s.reach(u.Epoch)
+	normal, rest := s.reach(u.Epoch)
 	last := normal
 	if last == nil || rest != nil && rest.LastT1 < last.LastT1 {
 		last = rest
-	}
-	if last == nil {
-		last = alarms
 	}
 	// The gap record of the run before is Normal. Where it was refused for want
 	// of room, what else was stored does not tell that it is there.
@@ -227,9 +224,10 @@ func (s *Store) unclean(found bool, r *Report) {
 	r.Unclean = &u
 }
 
-// reach returns how far the records of an epoch reach: of Normal frames, of
-// others, and of alarms, which come too seldom to tell.
-func (s *Store) reach(epoch uint64) (normal, rest, alarms *Unclean) {
+// reach returns how far the records of an epoch reach: of Normal frames and of
+// others. Alarms tell nothing: they are stored while Redis answers, too, and
+// beside them frames that it has taken and may have lost.
+func (s *Store) reach(epoch uint64) (normal, rest *Unclean) {
 	for _, g := range s.segs {
 		for lane := range g.spans {
 			sp := &g.spans[lane]
@@ -237,7 +235,7 @@ func (s *Store) reach(epoch uint64) (normal, rest, alarms *Unclean) {
 				best := &normal
 				switch {
 				case kind == 1 && frame.Lane(lane) == frame.Alarm:
-					best = &alarms
+					continue
 				case kind == 1:
 					best = &rest
 				}
@@ -248,7 +246,7 @@ func (s *Store) reach(epoch uint64) (normal, rest, alarms *Unclean) {
 			}
 		}
 	}
-	return normal, rest, alarms
+	return normal, rest
 }
 
 // begin starts this run: the next epoch, made durable.

@@ -66,10 +66,11 @@ func TestNormalFramesAloneKeepPlainSegments(t *testing.T) {
 // Frames of two classes are sealed by themselves: the end of the class that
 // got less far is where something can be missing.
 func TestUncleanReachesAsFarAsEveryClass(t *testing.T) {
+	begun := smallStore("").Now()
 	for _, c := range []struct {
 		normal, high, alarm int64
 		want                int64
-	}{{9000, 8000, 2000, 8000}, {8000, 9000, 9500, 8000}, {0, 9000, 9500, 9000}, {0, 0, 500, 500}, {7000, 0, 500, 7000}} {
+	}{{9000, 8000, 2000, 8000}, {8000, 9000, 9500, 8000}, {0, 9000, 9500, 9000}, {0, 0, 500, begun}, {7000, 0, 500, 7000}} {
 		o := smallStore(t.TempDir())
 		s, _ := mustOpen(t, o)
 		lanes := [frame.Lanes]lanePut{}
