@@ -30,10 +30,8 @@ func (s *Store) Commit() error {
 func (s *Store) Sweep() {
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if !s.closed {
-		s.sweepLocked()
+		s.sweep()
 	}
 }
 
@@ -53,9 +51,7 @@ func (s *Store) commitAll() error {
 			break
 		}
 	}
-	s.mu.Lock()
-	s.sweepLocked()
-	s.mu.Unlock()
+	s.sweep()
 	s.tellRoom()
 	return nil
 }
@@ -105,9 +101,9 @@ func growth(records int) int64 { return int64(records)*4/3 + 64<<10 }
 
 // prepare makes room within MaxBytes and returns the segment to write to.
 func (s *Store) prepare(records int) (*segment, error) {
+	s.sweep()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sweepLocked()
 	for s.usedLocked()+growth(records)+s.thinRoomLocked() > s.o.MaxBytes-metaReserve {
 		if s.o.Drop == DropNewest || !s.dropOldestLocked() {
 			return nil, ErrFull
@@ -281,17 +277,43 @@ func (s *Store) indexLocked(g *segment, records []byte) {
 	}
 }
 
-// sweepLocked unlinks what is released. The active segment stays unless it is
-// half full: a new file costs more than going on in it.
+// sweep unlinks what is released. The caller holds commitMu, and not mu: for
+// that wait those who put and read, and a disk may take long to unlink.
+func (s *Store) sweep() {
+	s.mu.Lock()
+	done := s.dismissLocked()
+	s.mu.Unlock()
+	for _, g := range done {
+		os.Remove(g.path)
+	}
+}
+
+// sweepLocked is sweep where nobody can be waiting, or room is short.
 func (s *Store) sweepLocked() {
-	for i := 0; i < len(s.segs); {
-		g := s.segs[i]
+	for _, g := range s.dismissLocked() {
+		os.Remove(g.path)
+	}
+}
+
+// dismissLocked takes out of the store what is released and returns it, to be
+// unlinked. The active segment stays unless it is half full: a new file costs
+// more than going on in it.
+func (s *Store) dismissLocked() (done []*segment) {
+	kept := s.segs[:0]
+	for _, g := range s.segs {
 		if !s.doneLocked(g) || g == s.active && g.size < s.o.SegmentBytes/2 {
-			i++
+			kept = append(kept, g)
 			continue
 		}
-		s.unlinkLocked(g)
+		if g == s.active {
+			s.active = nil
+		}
+		s.closeLocked(g, true)
+		done = append(done, g)
 	}
+	clear(s.segs[len(kept):])
+	s.segs = kept
+	return done
 }
 
 // tellRoom tells Put how much DropNewest still takes.
