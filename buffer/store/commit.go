@@ -308,7 +308,7 @@ func (s *Store) dismissLocked() (done []*segment) {
 		if g == s.active {
 			s.active = nil
 		}
-		s.closeLocked(g, true)
+		s.closeLocked(g)
 		done = append(done, g)
 	}
 	clear(s.segs[len(kept):])
