@@ -1,6 +1,8 @@
 package store
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/telhub/telhub/uplink/frame"
@@ -28,5 +30,30 @@ func TestExportBesideCommitsIsWhole(t *testing.T) {
 	}
 	if got < len(want) {
 		t.Errorf("%d frames, want %d at least", got, len(want))
+	}
+}
+
+// A segment that Redis has entirely is unlinked by the running agent, perhaps
+// after the export has read the directory.
+func TestExportBesideAReleaseGoesOn(t *testing.T) {
+	o := testOptions(t.TempDir())
+	s, _ := mustOpen(t, o)
+	l := lanePut{lane: frame.Backfill}
+	l.fill(t, s, 600, 300, 1)
+	segments, err := filepath.Glob(filepath.Join(o.Dir, "*.seg"))
+	if err != nil || len(segments) < 2 {
+		t.Fatalf("%d segments, want some: %v", len(segments), err)
+	}
+	first := true
+	for _, err := range Frames(o.Dir) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first {
+			first = false
+			if err := os.Remove(segments[1]); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }

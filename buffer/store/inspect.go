@@ -148,10 +148,16 @@ func exportSegment(path string, as aliases, yield func(*frame.Frame, error) bool
 	var last key // of the last frame that was yielded
 	for range exportTries {
 		whole, _, partial, err := findFrames(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return true // Redis has it, and the agent unlinked it since the directory was read
+		}
 		if err != nil {
 			return yield(nil, fmt.Errorf("store: %s: %w", path, err))
 		}
 		missed, more, err := exportFrames(path, whole, &last, as, yield)
+		if errors.Is(err, fs.ErrNotExist) {
+			return true
+		}
 		if err != nil {
 			return yield(nil, fmt.Errorf("store: %w", err))
 		}
