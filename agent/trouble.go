@@ -66,7 +66,7 @@ func uplinkCure(up *uplink.Status) string {
 
 func durabilityCure(level uplink.Durability) string {
 	if level == uplink.Age {
-		return "the server writes a log but cannot confirm it: that takes Redis 7.2 or Valkey, and the right to INFO and COMMAND INFO"
+		return "the server writes a log and cannot be relied on to confirm it: that takes Redis 8, and the right to INFO and COMMAND INFO"
 	}
 	return "look at the server's appendonly setting and its replicas"
 }
@@ -76,7 +76,7 @@ func durabilityCure(level uplink.Durability) string {
 const unconfirmedFor = 15 * time.Second
 
 func confirmCure(level uplink.Durability) string {
-	if level == uplink.Replica {
+	if level == uplink.Replica || level == uplink.AgedReplica {
 		return "look at the server's replicas (INFO replication) and their links; without one for 30 s the level is lowered by itself"
 	}
 	return "look at the server's disk and log (INFO persistence: aof_last_write_status, aof_delayed_fsync)"

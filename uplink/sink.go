@@ -115,10 +115,11 @@ type Durability uint8
 
 // The durability levels, weakest first.
 const (
-	Memory  Durability = iota // the server's memory only
-	Age                       // five seconds old, by a server that writes a log but cannot be asked
-	AOF                       // WAITAOF: on the server's disk
-	Replica                   // WAIT: on a replica
+	Memory      Durability = iota // the server's memory only
+	Age                           // five seconds old, by a server that writes a log but cannot be asked, or believed
+	AOF                           // WAITAOF: on the server's disk
+	Replica                       // WAIT: on a replica
+	AgedReplica                   // both Age and Replica: whichever of the two servers comes back has it
 )
 
 // String gives the level as /api/status and the configuration name it.
@@ -130,7 +131,7 @@ func (d Durability) String() string {
 		return "age"
 	case AOF:
 		return "aof"
-	case Replica:
+	case Replica, AgedReplica:
 		return "replica"
 	}
 	return "unknown"

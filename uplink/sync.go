@@ -9,8 +9,8 @@ import (
 
 const (
 	syncEvery = 500 * time.Millisecond // how often durability is asked for
-	settleAge = 5 * time.Second        // level Age: how old is durable
-	snapshots = 16                     // of accepted marks, level Age
+	settleAge = 5 * time.Second        // levels Age and AgedReplica: how old is durable
+	snapshots = 16                     // of accepted marks, levels Age and AgedReplica
 
 	levelEvery = time.Minute // how often a connected server is asked what it can confirm
 )
@@ -83,7 +83,7 @@ func (k *keeper) sync(now time.Time) {
 		return
 	}
 	s.next = now.Add(syncEvery)
-	if k.level == Age {
+	if k.level == Age || k.level == AgedReplica {
 		s.note(now, k)
 		if s.busy || s.held == 0 || now.Sub(s.ring[s.oldest].at) < settleAge {
 			return

@@ -150,7 +150,7 @@ func TestLeastRightsOfAnACLUser(t *testing.T) {
 	o := aclOptions(srv.Addr(), "first")
 	t.Run("are enough", func(t *testing.T) {
 		acl(t, srv, permissions)
-		if level, err := use(t, o); err != nil || level != uplink.Replica {
+		if level, err := use(t, o); err != nil || level != uplink.AgedReplica && level != uplink.Replica {
 			t.Errorf("level %v, error %v, want replica", level, err)
 		}
 	})

@@ -18,19 +18,21 @@ var _ uplink.Leveller = (*Sink)(nil)
 
 // guarantee is what a Sync waits for.
 type guarantee struct {
-	age     bool // nothing to ask: the caller waits instead
+	age     bool // a log that cannot be asked, or not believed: the caller waits, too
 	aof     bool // WAITAOF 1 0
 	replica bool // WAIT 1
 }
 
 func (g guarantee) durability() uplink.Durability {
 	switch {
+	case g.replica && g.age:
+		return uplink.AgedReplica
 	case g.replica:
 		return uplink.Replica
-	case g.aof:
-		return uplink.AOF
 	case g.age:
 		return uplink.Age
+	case g.aof:
+		return uplink.AOF
 	}
 	return uplink.Memory
 }
@@ -65,7 +67,7 @@ func (s *Sink) ask(ctx context.Context, c redis.UniversalClient) (guarantee, err
 	}
 	if aof {
 		g.aof = knowsWaitAOF(ctx, node)
-		g.age = !g.aof && !g.replica
+		g.age = !g.aof || !waitsForDisk(ctx, node)
 	}
 	return g, nil
 }
@@ -101,6 +103,22 @@ func (s *Sink) Level(ctx context.Context) (uplink.Durability, error) {
 func knowsWaitAOF(ctx context.Context, c *redis.Client) bool {
 	reply, err := c.Do(ctx, "COMMAND", "INFO", "WAITAOF").Slice()
 	return err == nil && len(reply) == 1 && reply[0] != nil
+}
+
+// waitsForDisk reports whether WAITAOF can be believed under appendfsync
+// everysec. It answers before the log is synced in Redis from 7.2 up to 8
+// (redis/redis#13793) and in Valkey as far as is known (8.0.1 to 9.1.2 were
+// seen to). A server that does not tell what it is is not believed either: then
+// frames are held for five seconds instead of about one.
+func waitsForDisk(ctx context.Context, c *redis.Client) bool {
+	server, err := c.Info(ctx, "server").Result()
+	return err == nil && soundWaitAOF(server)
+}
+
+func soundWaitAOF(server string) bool {
+	major, _, _ := strings.Cut(infoField(server, "redis_version"), ".")
+	n, err := strconv.Atoi(major)
+	return err == nil && n >= 8 && infoField(server, "valkey_version") == ""
 }
 
 // infoField finds "name:value" in an INFO reply.

@@ -51,10 +51,7 @@ func TestLevelWithoutLogIsMemory(t *testing.T) {
 // Redis before 7.2 writes a log and cannot be asked about it.
 func TestLevelOfALogThatCannotBeAsked(t *testing.T) {
 	srv := redistest.Start(t, "--appendonly", "yes")
-	want := uplink.Age
-	if hasWaitAOF(srv) {
-		want = uplink.AOF
-	}
+	want := logLevel(srv)
 	wantLevels(t, srv, map[string]uplink.Durability{
 		"auto": want, "memory": uplink.Memory, "aof": want, "replica": want,
 	})
@@ -62,6 +59,44 @@ func TestLevelOfALogThatCannotBeAsked(t *testing.T) {
 
 func hasWaitAOF(srv *redistest.Server) bool {
 	return strings.Contains(srv.Do("COMMAND INFO waitaof"), "waitaof")
+}
+
+// logLevel is what a server's log is good for: WAITAOF is believed where it is
+// known to wait.
+func logLevel(srv *redistest.Server) uplink.Durability {
+	if hasWaitAOF(srv) && soundWaitAOF(srv.Do("INFO server")) {
+		return uplink.AOF
+	}
+	return uplink.Age
+}
+
+func TestWhoseWaitAOFIsBelieved(t *testing.T) {
+	for info, want := range map[string]bool{
+		"redis_version:7.0.15\r\n":                                               false,
+		"redis_version:7.4.2\r\nredis_mode:standalone\r\n":                       false,
+		"# Server\r\nredis_version:8.0.0\r\n":                                    true,
+		"redis_version:10.2.1\r\n":                                               true,
+		"redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.0.1\r\n":  false,
+		"redis_version:8.0.0\r\nserver_name:valkey\r\nvalkey_version:10.0.0\r\n": false,
+		"":                           false,
+		"redis_version:unstable\r\n": false,
+	} {
+		if got := soundWaitAOF(info); got != want {
+			t.Errorf("%q: believed %v, want %v", info, got, want)
+		}
+	}
+}
+
+// A replica alone does not help where the master comes back by itself, without
+// the end of its log.
+func TestReplicaOfAServerWithALog(t *testing.T) {
+	srv := redistest.Start(t, "--appendonly", "yes")
+	srv.StartReplica()
+	want := uplink.AgedReplica
+	if logLevel(srv) == uplink.AOF {
+		want = uplink.Replica
+	}
+	wantLevels(t, srv, map[string]uplink.Durability{"auto": want, "aof": logLevel(srv), "replica": want})
 }
 
 func TestReplicaConfirms(t *testing.T) {
@@ -143,9 +178,8 @@ func TestLogConfirms(t *testing.T) {
 		t.Log("NOT TESTED: WAITAOF needs a valkey-server 8 or redis-server 7.2 in PATH, and there is none")
 		return
 	}
-	wantLevels(t, srv, map[string]uplink.Durability{
-		"auto": uplink.AOF, "aof": uplink.AOF, "replica": uplink.AOF, "memory": uplink.Memory,
-	})
+	want := logLevel(srv)
+	wantLevels(t, srv, map[string]uplink.Durability{"auto": want, "aof": want, "replica": want, "memory": uplink.Memory})
 	s, _ := level(t, srv.Addr(), "auto")
 	for seq := uint64(1); seq <= 9; seq += 3 {
 		mustAppend(t, s, batch(1, 1, seq, seq+2))
@@ -169,7 +203,7 @@ func TestReplicaAndLogConfirm(t *testing.T) {
 	}
 	srv.StartReplica()
 	s, d := level(t, srv.Addr(), "auto")
-	if d != uplink.Replica || !s.level.aof {
+	if d.String() != "replica" || !s.level.aof {
 		t.Errorf("level %v, %+v, want both the log and the replica", d, s.level)
 	}
 	mustAppend(t, s, batch(1, 1, 1, 3))
@@ -287,17 +321,21 @@ func TestLevelOfAServerThatChanges(t *testing.T) {
 	p.until(t, 3)
 	wantLevel(t, s, uplink.Memory)
 	srv.Do("CONFIG SET appendonly yes")
-	wantLevel(t, s, uplink.AOF)
+	wantLevel(t, s, logLevel(srv))
 	p.until(t, 6)
 	marks := live(6)
 	if err := s.Sync(t.Context(), &marks); err != nil || marks != live(6) {
 		t.Errorf("sync: %v, %v", marks, err)
 	}
 	replica := srv.StartReplica()
-	wantLevel(t, s, uplink.Replica)
+	want := uplink.AgedReplica
+	if logLevel(srv) == uplink.AOF {
+		want = uplink.Replica
+	}
+	wantLevel(t, s, want)
 	replica.Kill()
 	srv.Await("INFO replication", func(reply string) bool { return strings.Contains(reply, "connected_slaves:0") })
-	wantLevel(t, s, uplink.Replica)
+	wantLevel(t, s, want)
 	if p.failures != 0 {
 		t.Errorf("%d failures on the way, want none", p.failures)
 	}
