@@ -97,6 +97,9 @@ func (s *Store) next(lane frame.Lane, after frame.ID, dst *frame.Frame, hand boo
 		end = s.st.Notes.last(lane)
 	}
 	if after.Less(end) {
+		if g, err := s.proveLocked(lane, after, end); err != nil {
+			return g, err
+		}
 		*ok = true
 		err = s.gapLocked(lane, after, end, &at, dst)
 		return nil, err

@@ -30,7 +30,7 @@ type segment struct {
 	unread  bool     // damaged and not salvageable now: left in place, not read
 
 	sum      *sum // its line in the file of sums; nil if it has none
-	unproved bool // taken on trust at Open: check before reading
+	unproved bool // taken on trust at Open: check before a frame of it is declared missing
 	largest  int  // payload
 }
 
@@ -57,7 +57,7 @@ func (r *reader) openAt(g *segment) (err error) {
 	if size, err := diskSize(g.path); err != nil || size < g.size {
 		return errTruncated
 	}
-	if g.suspect || g.unproved || g.meta.hwm == 0 {
+	if g.suspect || !g.unproved && g.meta.hwm == 0 {
 		if err := g.prove(); err != nil {
 			return err
 		}
@@ -66,7 +66,13 @@ func (r *reader) openAt(g *segment) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := r.cur.open(f, g.meta); err != nil {
+	meta := g.meta
+	if g.unproved { // the cursor checks the pages that it reads; all at once would hold up a live frame
+		if meta, err = metaOf(f); err != nil {
+			return errors.Join(err, f.Close())
+		}
+	}
+	if err := r.cur.open(f, meta); err != nil {
 		r.close()
 		return err
 	}
@@ -82,6 +88,22 @@ func (g *segment) prove() error {
 	}
 	g.meta, g.suspect, g.unproved = meta, false, false
 	return nil
+}
+
+// proveLocked checks the segments taken on trust that should hold frames of
+// (after, end]: what is missing there may be saved from a damaged one. g is the
+// segment of an error.
+func (s *Store) proveLocked(lane frame.Lane, after, end frame.ID) (g *segment, err error) {
+	for _, g := range s.segs {
+		sp := &g.spans[lane]
+		if !g.unproved || sp.Frames == 0 || !after.Less(sp.last) || end.Less(sp.first) {
+			continue
+		}
+		if err := g.prove(); err != nil {
+			return g, err
+		}
+	}
+	return nil, nil
 }
 
 // proveWay checks the pages that a commit of records will go through: bbolt

@@ -22,8 +22,9 @@ import (
 // another file than stands there now costs only the time to read that segment,
 // and what a line vouches for is what the segment's own meta pages prove: these
 // lines are made after the commit that they sum up, and any later one changes
-// the transaction number. Records prove themselves when they are read, and a
-// segment that was taken on trust is checked before bbolt sees it.
+// the transaction number. Records prove themselves when they are read, as do the
+// pages on the way to them; a segment that was taken on trust is checked whole
+// when a frame is missing that it should hold.
 const sumsName = "segments.sum"
 
 // sum is one line.
