@@ -16,20 +16,32 @@ import (
 // audit judges by the streams alone and fills in the row.
 func (b *bench) audit() {
 	b.t.Helper()
+	for i, f := range b.examine() {
+		if i == 20 {
+			b.t.Error("… and more")
+			break
+		}
+		b.t.Error(f)
+	}
+}
+
+// examine is audit without a judgement: it returns what contradicts the
+// promises.
+func (b *bench) examine() []string {
+	b.t.Helper()
+	b.findings = nil
 	config := b.auditConfig()
 	r := b.command(config)
 	s := readStreams(b.t, config)
 	b.compare(r, s)
 	b.missing(s)
 	b.books(s)
-	for i, f := range s.faults {
-		if i == 20 {
-			b.t.Errorf("… and %d more", len(s.faults)-i)
-			break
-		}
-		b.t.Error(f)
-	}
 	b.settleRow(r, s)
+	return append(b.findings, s.faults...)
+}
+
+func (b *bench) find(format string, args ...any) {
+	b.findings = append(b.findings, fmt.Sprintf(format, args...))
 }
 
 // command runs the real `telhub audit`, twice: for people and for programs.
@@ -42,7 +54,7 @@ func (b *bench) command(config string) *audit.Report {
 	text, err := exec.Command(bin, "audit", "--whole", "--config", config).CombinedOutput()
 	b.t.Logf("telhub audit --whole:\n%s", text)
 	if err != nil {
-		b.t.Errorf("telhub audit: %v", err)
+		b.find("telhub audit: %v", err)
 	}
 	out, err := exec.Command(bin, "audit", "--whole", "--json", "--config", config).Output()
 	r := &audit.Report{}
@@ -58,7 +70,7 @@ func (b *bench) compare(r *audit.Report, s *streams) {
 	d := r.Devices[0]
 	lost, unknown := s.declared()
 	if !r.Balanced || d.Delivered != s.samples || d.Lost != lost || d.Unknown != unknown {
-		b.t.Errorf("telhub audit: balanced %v, %d delivered, %d declared lost, %d of an unknown number; read otherwise: %d, %d, %d",
+		b.find("telhub audit: balanced %v, %d delivered, %d declared lost, %d of an unknown number; read otherwise: %d, %d, %d",
 			r.Balanced, d.Delivered, d.Lost, d.Unknown, s.samples, lost, unknown)
 	}
 }
@@ -73,6 +85,7 @@ const (
 // record or inside a time in which its port was closed.
 func (b *bench) missing(s *streams) {
 	b.t.Helper()
+	b.row.Lines, b.row.Covered, b.row.Unheard = 0, 0, 0
 	for _, f := range b.feeders {
 		sent := f.lines()
 		next := int64(0) // stamp of the next line that is there; 0 = none
@@ -103,7 +116,7 @@ func (b *bench) missing(s *streams) {
 		}
 		b.row.Lines += int64(len(sent))
 		if len(odd) > 0 {
-			b.t.Errorf("feeder %s: %d of %d lines are missing, outside of all gap records and of times in which its port was closed: %s; gaps %s",
+			b.find("feeder %s: %d of %d lines are missing, outside of all gap records and of times in which its port was closed: %s; gaps %s",
 				f.name, len(odd), len(sent), describe(odd, sent), s.gapList())
 		}
 	}
@@ -184,7 +197,7 @@ func (b *bench) books(s *streams) {
 			continue
 		}
 		if x.Carried+x.Received+x.Derived != x.Delivered+x.Stored+x.Lost+x.Withheld {
-			b.t.Errorf("summary does not add up: %s", sc.Text())
+			b.find("summary does not add up: %s", sc.Text())
 		}
 		received += x.Received + x.Derived - x.Withheld
 		last = &x
@@ -192,11 +205,11 @@ func (b *bench) books(s *streams) {
 	lost, unknown := s.declared()
 	switch {
 	case last == nil:
-		b.t.Error("no run ended with a summary")
+		b.find("no run ended with a summary")
 	case last.Stored != 0:
-		b.t.Errorf("the last run left %d samples in the spool", last.Stored)
+		b.find("the last run left %d samples in the spool", last.Stored)
 	case !b.killed && unknown == 0 && received != s.samples+lost:
-		b.t.Errorf("%d samples received, but the streams hold %d and declare %d lost: %d are undeclared",
+		b.find("%d samples received, but the streams hold %d and declare %d lost: %d are undeclared",
 			received, s.samples, lost, received-s.samples-lost)
 	}
 }

@@ -19,7 +19,7 @@
 //		b.finish()                               // devices silent, all delivered, SIGTERM, audit, row of the table
 //	}
 //
-// b.kill and b.restart do what they say and note when; whoever closes ports or
+// b.kill, b.restart and b.reload do what they say and note it; whoever closes ports or
 // lets devices fail by other means notes it by b.deaf, since a line that a
 // device says while nobody has its port open was never acquired. A scenario
 // that replaces servers names by b.judge the address from which the consumer

@@ -48,7 +48,7 @@ func (r *row) fault(kind string, n int) {
 // settleRow fills in what the audit has found.
 func (b *bench) settleRow(rep *audit.Report, s *streams) {
 	d, r := rep.Devices[0], &b.row
-	r.Acquired, r.Delivered, r.Frames = d.Acquired, d.Delivered, s.frames
+	r.Acquired, r.Delivered, r.Frames, r.Lost = d.Acquired, d.Delivered, s.frames, nil
 	for _, l := range d.Lanes {
 		for _, c := range l.Causes {
 			r.lose(c)
@@ -72,17 +72,19 @@ func (r *row) lose(c audit.Cause) {
 	r.Lost[i].Unknown += c.Unknown
 }
 
-// absorbed tells how many frames the script was given once more and skipped, as
-// seen by a proxy; without one, how many batches the agent says to have sent again.
+// absorbed tells how many frames the server took of which the agent never heard
+// it, and how many it was given once more and skipped, as seen by the proxies;
+// without one, how many batches the agent says to have sent again.
 func (b *bench) absorbed() string {
 	if len(b.proxies) == 0 {
-		return fmt.Sprintf("%.0f batches", b.node.retried)
+		return fmt.Sprintf("%.0f batches sent again", b.node.retried)
 	}
-	var n int64
+	var in, again int64
 	for _, p := range b.proxies {
-		n += p.Counts().Absorbed
+		c := p.Counts()
+		in, again = in+c.Unheard, again+c.Absorbed
 	}
-	return fmt.Sprintf("%d frames", n)
+	return fmt.Sprintf("%d / %d", in, again)
 }
 
 func (r *row) lost() string {
@@ -108,7 +110,7 @@ func (r *row) faults() string {
 	return strings.Join(parts, ", ")
 }
 
-const heading = "| scenario | s | lines | samples acquired | delivered | declared lost | lines missing: in gaps / port closed | frames | faults | redeliveries absorbed | audit |\n" +
+const heading = "| scenario | s | lines | samples acquired | delivered | declared lost | lines missing: in gaps / port closed | frames | faults | frames taken unheard / given again and skipped | audit |\n" +
 	"| --- | ---: | ---: | ---: | ---: | --- | --- | ---: | --- | ---: | --- |\n"
 
 func (r *row) text() string {

@@ -16,6 +16,7 @@ type conn struct {
 	ends [2]net.Conn // up: the server, down: the client
 	gone chan struct{}
 	once sync.Once
+	gate chan struct{} // closed = open to traffic; guarded by Proxy.mu
 
 	mu    sync.Mutex // guards what follows
 	calls []int      // requests without an answer: the frames in each, 0 = no append
@@ -24,9 +25,10 @@ type conn struct {
 
 // parcel is a message on its way.
 type parcel struct {
-	due   time.Time
-	b     []byte
-	reset bool // and that was the connection's end
+	due    time.Time
+	b      []byte
+	frames int  // that this reply says to be taken
+	reset  bool // and that was the connection's end
 }
 
 // underWay is how many messages are on their way at most, each direction.
@@ -73,19 +75,17 @@ func (c *conn) read(direction int, q chan<- parcel) {
 			x.due = last
 		}
 		last = x.due
-		lost := false
 		if direction == up {
 			c.request(&x)
-		} else {
-			lost = c.reply(b)
-		}
-		if lost {
+		} else if c.reply(&x) {
+			c.p.unheard(x.frames)
 			c.reset()
 			return
 		}
 		select {
 		case q <- x:
 		case <-c.gone:
+			c.p.unheard(x.frames)
 			return
 		}
 	}
@@ -95,6 +95,14 @@ func (c *conn) hangUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.hung = true
+}
+
+// hasHung reports whether the client has hung up: the kernel may still take what
+// is written to it, but nobody reads it.
+func (c *conn) hasHung() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hung
 }
 
 // request notes a call, and cuts it in two if that is to be.
@@ -113,8 +121,8 @@ func (c *conn) request(x *parcel) {
 }
 
 // reply counts what the server has done and reports whether nobody shall know.
-func (c *conn) reply(b []byte) (lost bool) {
-	if b[0] == '>' { // a push is no answer
+func (c *conn) reply(x *parcel) (lost bool) {
+	if x.b[0] == '>' { // a push is no answer
 		return false
 	}
 	c.mu.Lock()
@@ -133,7 +141,8 @@ func (c *conn) reply(b []byte) (lost bool) {
 	if hung {
 		p.counts.Late++
 	}
-	if taken, ok := integer(b); ok {
+	if taken, ok := integer(x.b); ok {
+		x.frames = n
 		p.counts.Offered += int64(n)
 		p.counts.Absorbed += int64(n - taken)
 	} else {
@@ -156,34 +165,40 @@ const chunk = 1 << 10
 // deliver brings messages to their receiver, in order, each when it is due, the
 // gate is open and the link has room.
 func (c *conn) deliver(direction int, q <-chan parcel) {
-	to := c.ends[direction]
 	deaf := false // the receiver takes nothing any more; the sender may go on
 	for x := range q {
-		if !c.until(x.due) || !c.pass(direction) {
-			return
+		if !deaf {
+			deaf = !c.send(direction, &x)
 		}
-		for b := x.b; len(b) > 0 && !deaf; {
-			n := min(len(b), chunk)
-			if !c.until(c.p.reserve(direction, n)) {
-				return
-			}
-			if _, err := to.Write(b[:n]); err != nil {
-				deaf = true
-			}
-			b = b[n:]
+		if deaf {
+			c.p.unheard(x.frames)
 		}
 		if x.reset {
 			c.reset()
-			return
 		}
 	}
 	// What the sender said last has arrived; now its end does, too.
-	if !c.pass(direction) {
-		return
-	}
-	if t, ok := to.(*net.TCPConn); ok {
+	if t, ok := c.ends[direction].(*net.TCPConn); ok && c.pass(direction) {
 		t.CloseWrite()
 	}
+}
+
+// send delivers a message; false means that nobody takes it.
+func (c *conn) send(direction int, x *parcel) bool {
+	if !c.until(x.due) || !c.pass(direction) || direction == down && c.hasHung() {
+		return false
+	}
+	for b := x.b; len(b) > 0; {
+		n := min(len(b), chunk)
+		if !c.until(c.p.reserve(direction, n)) {
+			return false
+		}
+		if _, err := c.ends[direction].Write(b[:n]); err != nil {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
 }
 
 // until waits for a moment; false means that the connection was reset.
@@ -202,17 +217,20 @@ func (c *conn) until(due time.Time) bool {
 	}
 }
 
-// pass waits until the gate is open; false means that the connection was reset.
+// pass waits until both gates are open, the connection's and the direction's;
+// false means that the connection was reset.
 func (c *conn) pass(direction int) bool {
 	for {
-		g := c.p.gate(direction)
-		select {
-		case <-g:
-			if c.p.gate(direction) == g {
-				return true
+		own, all := c.p.gatesOf(c, direction)
+		if isClosed(own) && isClosed(all) {
+			return true
+		}
+		for _, g := range []chan struct{}{own, all} {
+			select {
+			case <-g:
+			case <-c.gone:
+				return false
 			}
-		case <-c.gone:
-			return false
 		}
 	}
 }

@@ -41,6 +41,7 @@ type Counts struct {
 	Offered  int64 // frames in those that succeeded
 	Absorbed int64 // of these, that the server had already
 	Refused  int64 // calls that the script refused, as GAP or FENCED
+	Unheard  int64 // frames in calls that succeeded without their sender hearing of it
 	Dropped  int64 // replies lost after execution
 	Torn     int64 // requests cut in two
 	Late     int64 // calls executed after their sender had hung up
@@ -115,6 +116,21 @@ func (p *Proxy) Hold(toServer, toClients bool) {
 	}
 }
 
+// Strand holds back what is under way on the connections that are there now;
+// those that come later are not concerned. Release lets it arrive, in whatever
+// state the connections are by then.
+func (p *Proxy) Strand() (release func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	gate := make(chan struct{})
+	for c := range p.conns {
+		if isClosed(c.gate) {
+			c.gate = gate
+		}
+	}
+	return func() { close(gate) }
+}
+
 func isClosed(c chan struct{}) bool {
 	select {
 	case <-c:
@@ -168,7 +184,8 @@ func (p *Proxy) accept() {
 // serve connects a client with the server and returns when both ends are done.
 func (p *Proxy) serve(client net.Conn) {
 	server, err := net.Dial("tcp", p.server)
-	c := &conn{p: p, gone: make(chan struct{})}
+	c := &conn{p: p, gone: make(chan struct{}), gate: make(chan struct{})}
+	close(c.gate)
 	c.ends[up], c.ends[down] = server, client
 	if err != nil {
 		c.ends[up] = client // there is nothing else to close
@@ -226,8 +243,16 @@ func (p *Proxy) reserve(direction, n int) time.Time {
 	return p.free[direction]
 }
 
-func (p *Proxy) gate(direction int) chan struct{} {
+// gatesOf returns what a connection's messages have to pass.
+func (p *Proxy) gatesOf(c *conn, direction int) (own, all chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.gates[direction]
+	return c.gate, p.gates[direction]
+}
+
+// unheard counts frames whose sender does not hear that they were taken.
+func (p *Proxy) unheard(frames int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts.Unheard += int64(frames)
 }
