@@ -106,7 +106,7 @@ var sensorKeys = []Key{
 	},
 	{
 		Path: "unit_id", Type: Int, Min: "1", Max: "255", Example: "1",
-		Doc:   "Modbus: the device's number on its bus, 1 to 247 on a serial line.",
+		Doc:   "Modbus: the device's number on its bus: 1 to 247 on a serial line; some sensors answer to 254 whatever their number is.",
 		field: func(t target) any { return &t.sensor.Unit },
 	},
 	{

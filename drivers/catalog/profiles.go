@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"periph.io/x/conn/v3/i2c"
 
 	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/link"
 	"github.com/telhub/telhub/drivers/profile"
 	"github.com/telhub/telhub/drivers/profiles"
 )
@@ -53,9 +55,14 @@ func shipped(name string) (Engine, bool) {
 // profileEngine makes an engine of a compiled profile. The profile's
 // constants are its options.
 func profileEngine(p *profile.Program) Engine {
-	e := Engine{
-		Name: p.Name(), Kind: I2C, Doc: docOf(p), Addrs: p.Addresses(), Time: p.Time(),
-		sensor: func(bus i2c.Bus, s *Spec) (drivers.Sensor, error) { return newProfile(bus, p, s) },
+	e := Engine{Name: p.Name(), Doc: docOf(p), Time: p.Time()}
+	switch p.Kind() {
+	case profile.Modbus:
+		e.Kind, e.Mode, e.Units, e.Unit = Link, cmp.Or(p.Mode(), modbusMode), true, p.Unit()
+		e.asked = func(l *link.Link, s *Spec) (drivers.Sensor, error) { return newModbus(l, p, s) }
+	default:
+		e.Kind, e.Addrs = I2C, p.Addresses()
+		e.sensor = func(bus i2c.Bus, s *Spec) (drivers.Sensor, error) { return newProfile(bus, p, s) }
 	}
 	consts := p.Consts()
 	for _, name := range slices.Sorted(maps.Keys(consts)) {
@@ -82,13 +89,18 @@ func docOf(p *profile.Program) string {
 	return strings.Join(parts, " ")
 }
 
-// newProfile makes a device that runs p.
+// newProfile makes a chip that runs p.
 func newProfile(bus i2c.Bus, p *profile.Program, s *Spec) (drivers.Sensor, error) {
-	consts := make(map[string]float64)
+	return profile.New(bus, s.Addr, p, profile.Opts{Const: consts(p, s)})
+}
+
+// consts gives the constants of p that the sensor's options set.
+func consts(p *profile.Program, s *Spec) map[string]float64 {
+	set := make(map[string]float64)
 	for name := range p.Consts() {
 		if v, ok := s.Options[name].(float64); ok {
-			consts[name] = v
+			set[name] = v
 		}
 	}
-	return profile.New(bus, s.Addr, p, profile.Opts{Const: consts})
+	return set
 }

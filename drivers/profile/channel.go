@@ -13,9 +13,32 @@ import (
 // channel is an output whose formulas were computed with a device's constants.
 type channel struct {
 	*output
+	field   field // the output's, where this device's bytes lie
+	idle    bool  // nobody wants it, so nothing is read for it
 	line    line
 	perUnit float64 // 1/round where that is a whole number, else 0
 }
+
+// Decoder makes values of what a device of a program sent. It holds no state
+// of the device and allocates nothing after NewDecoder.
+type Decoder struct {
+	prog     *Program
+	channels []channel
+	outputs  []drivers.Output
+}
+
+// NewDecoder makes the decoder of a device with consts over the program's own
+// constants; all that is wrong with them is in the error.
+func (p *Program) NewDecoder(consts map[string]float64) (*Decoder, error) {
+	channels, err := p.channels(consts)
+	if err != nil {
+		return nil, err
+	}
+	return &Decoder{prog: p, channels: channels, outputs: p.describe(channels)}, nil
+}
+
+// Outputs lists what the device measures.
+func (d *Decoder) Outputs() []drivers.Output { return d.outputs }
 
 // channels computes p's outputs with consts over its own constants.
 func (p *Program) channels(consts map[string]float64) ([]channel, error) {
@@ -24,7 +47,7 @@ func (p *Program) channels(consts map[string]float64) ([]channel, error) {
 	list := make([]channel, len(p.outputs))
 	for i := range p.outputs {
 		o := &p.outputs[i]
-		ch := channel{output: o, line: o.line}
+		ch := channel{output: o, field: o.field, line: o.line}
 		if !o.mapped {
 			ch.line = scaled(o.scale.eval(all), o.offset.eval(all))
 		}
@@ -63,10 +86,15 @@ func (ch *channel) resolution(list []channel) float64 {
 	return ch.field.step() * ch.line.slope()
 }
 
-// decode makes values of what was read.
-func (d *Device) decode(dst *drivers.Reading) {
+// Decode makes values of buf, which is laid out as the program says. Outputs
+// that are not wanted stay empty.
+func (d *Decoder) Decode(buf []byte, dst *drivers.Reading) {
 	for _, i := range d.prog.order {
-		if v, ok := d.channels[i].value(d.buf, dst); ok {
+		ch := &d.channels[i]
+		if ch.idle {
+			continue
+		}
+		if v, ok := ch.value(buf, dst); ok {
 			dst.Set(i, v)
 		} else {
 			dst.SetBad(i)

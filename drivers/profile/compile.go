@@ -33,27 +33,48 @@ func Compile(name string, tree map[string]any) (*Program, []Problem) {
 	return c.p, nil
 }
 
+// commonKeys are the keys of every kind of profile.
+func commonKeys() []string {
+	return []string{"kind", "title", "doc", "datasheet", "time", "const", "out"}
+}
+
 func (c *compiler) compile(tree map[string]any) {
-	t, _ := c.table("", tree, "kind", "title", "doc", "datasheet", "addr", "time", "stretches",
-		"const", "identify", "init", "read", "out")
-	switch kind, ok := tree["kind"]; {
+	kinds := map[string]func(map[string]any){string(I2C): c.chip, string(Modbus): c.registers}
+	kind, _ := tree["kind"].(string)
+	compile, ok := kinds[kind]
+	switch _, given := tree["kind"]; {
+	case !given:
+		c.problem("kind", nil, `missing: want kind = "i2c" or "modbus"`)
 	case !ok:
-		t.problem("kind", `missing: want kind = "i2c"`)
-	case kind != "i2c":
-		t.problem("kind", `unknown kind; want "i2c"`)
+		c.problem("kind", tree["kind"], "unknown kind%s", didYouMean(kind, slices.Sorted(maps.Keys(kinds))))
 	}
+	if !ok { // the others' problems are those of the kind that is meant most often
+		kind, compile = string(I2C), c.chip
+	}
+	c.p.kind = Kind(kind)
 	if !isName(c.p.name, "-") {
 		c.problem("", c.p.name, "a profile's name is lower-case letters, digits, - and _, and begins with a letter or digit")
 	}
+	compile(tree)
+}
+
+// head reads what every kind of profile has besides its outputs.
+func (c *compiler) head(t table) {
 	c.p.title, c.p.doc, c.p.datasheet = t.text("title"), t.text("doc"), t.text("datasheet")
 	c.p.time, _ = t.duration("time", 0, maxWait)
+	c.constants(t)
+}
+
+// chip compiles a profile of kind i2c.
+func (c *compiler) chip(tree map[string]any) {
+	t, _ := c.table("", tree, append(commonKeys(), "addr", "stretches", "identify", "init", "read")...)
+	c.head(t)
 	c.p.stretches = t.flag("stretches")
 	c.addresses(t)
-	c.constants(t)
 	c.readProgram(t)
 	c.identity(t)
 	c.initProgram(t)
-	c.outputs(t)
+	c.outputs(t, sources{append(fieldKeys(), "invalid"), c.bytesSource})
 	c.p.buf = len(c.layout)
 }
 

@@ -32,10 +32,9 @@ type Device struct {
 	prog  *Program
 	sleep func(time.Duration)
 
-	outputs  []drivers.Output
-	channels []channel
-	buf      []byte // what the read steps read, end to end
-	scratch  []byte // what is only compared
+	*Decoder
+	buf     []byte // what the read steps read, end to end
+	scratch []byte // what is only compared
 
 	ready  bool          // Init succeeded
 	settle time.Duration // to wait before the first Read after Init
@@ -55,13 +54,15 @@ func New(bus i2c.Bus, addr uint16, prog *Program, opts Opts) (*Device, error) {
 	if addr < 0x08 || addr > 0x77 {
 		return nil, fmt.Errorf("%s: address 0x%02x: want a 7-bit address from 0x08 to 0x77", prog.name, addr)
 	}
-	channels, err := prog.channels(opts.Const)
+	if prog.kind != I2C {
+		return nil, fmt.Errorf("%s: a profile of kind %s is not for an I2C bus", prog.name, prog.kind)
+	}
+	dec, err := prog.NewDecoder(opts.Const)
 	if err != nil {
 		return nil, err
 	}
 	d := &Device{
-		bus: bus, addr: addr, prog: prog, sleep: opts.Sleep,
-		outputs: prog.describe(channels), channels: channels,
+		bus: bus, addr: addr, prog: prog, sleep: opts.Sleep, Decoder: dec,
 		buf: make([]byte, prog.buf), scratch: make([]byte, prog.scratch),
 	}
 	if d.sleep == nil {
@@ -69,9 +70,6 @@ func New(bus i2c.Bus, addr uint16, prog *Program, opts Opts) (*Device, error) {
 	}
 	return d, nil
 }
-
-// Outputs lists what the chip measures.
-func (d *Device) Outputs() []drivers.Output { return d.outputs }
 
 // String gives profile and address.
 func (d *Device) String() string { return fmt.Sprintf("%s 0x%02x", d.prog.name, d.addr) }
@@ -119,7 +117,7 @@ func (d *Device) Read(dst *drivers.Reading) (time.Duration, error) {
 	if wait, err := d.run(d.prog.read, false); wait > 0 || err != nil {
 		return wait, err
 	}
-	d.decode(dst)
+	d.Decode(d.buf, dst)
 	return 0, nil
 }
 

@@ -1,13 +1,15 @@
-// Package profile runs I2C chips that are described as data: a register map
-// in TOML, compiled at start into a flat list of operations. The chips that
+// Package profile turns descriptions of devices into programs: register maps
+// in TOML, compiled at start into flat lists of operations. The devices that
 // telhub ships (package profiles) and those that users describe in their own
 // configuration are written in the same language.
 //
 // Compile checks a profile completely and reports every problem at once.
-// Program is the immutable result; Device is one chip on a bus and satisfies
-// drivers.Sensor. A Device belongs to the goroutine that owns its bus. After
-// New nothing allocates, on error paths neither. The package starts no
-// goroutine and imports periph's bus interface and package drivers only.
+// Program is the immutable result. For kind "i2c", Device is one chip on a bus
+// and satisfies drivers.Sensor; the devices of kind "modbus" are in package
+// modbus. All share Decoder, which makes values of bytes. A Device belongs to
+// the goroutine that owns its bus. After New nothing allocates, on error paths
+// neither. The package starts no goroutine and imports periph's bus interface
+// and package drivers only.
 //
 // # The language
 //
@@ -55,7 +57,7 @@
 //
 //	out.temperature = { at = 0, type = "i16be", scale = 0.0078125, unit = "Cel", invalid = [0x8000] }
 //
-//	at, type        first byte and form: u8 i8, u16 i16 u24 i24 u32 i32 f32 with be or le.
+//	at, type        first byte and form: u8 i8, u16 i16 u24 i24 u32 i32 u64 i64 f32 f64 with be or le.
 //	                A field passes over the checksums of words.
 //	at, bit, width  instead of type: width bits (1 to 32) from bit `bit` on, counted
 //	                from the most significant bit of byte `at`; signed = true for two's complement
@@ -76,4 +78,27 @@
 // `time` is how long the chip needs for a measurement. A sensor's period must
 // not be shorter, and the first Read after an Init that wrote something waits
 // that long, so that it does not fetch what was measured before.
+//
+// # Modbus
+//
+//	[profile.eastron-sdm120]
+//	kind          = "modbus"
+//	mode          = "2400 8N1"    # as the maker sets it; a bus may say otherwise
+//	unit_id       = 1             # likewise
+//	order         = "abcd"        # of a number's bytes, see below
+//	max_registers = 80            # in one request; 125 without the key
+//	max_gap       = 8             # unwanted registers read along to save a request; 8 without the key
+//	time          = "1s"          # shortest sensible period
+//	identify      = { holding = 0x0000, type = "u16", equals = 0x0203 }
+//
+//	out.voltage = { input = 0, type = "f32", unit = "V" }
+//
+// An output says where it stands: input, holding, discrete or coil, with the
+// address that stands in the request (0 for what manuals number 30001, 40001,
+// 10001 or 1). Registers have a type: u16 i16 u32 i32 u64 i64 f32 f64; bits
+// have none. A number of several registers comes in the order abcd (high word
+// first, high byte first), cdab (low word first), badc (the bytes of each word
+// swapped) or dcba; an output's own order goes before the profile's. mask,
+// shift, invalid, scale, offset, map, from, times, clamp, valid, round, unit
+// and const are those of chips. Nothing is ever written.
 package profile

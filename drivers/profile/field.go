@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// maxFieldBytes is what 32 bits can touch when they begin within a byte.
-const maxFieldBytes = 5
+// maxFieldBytes is what the longest type takes.
+const maxFieldBytes = 8
 
 // field finds one number among the bytes that were read.
 type field struct {
@@ -36,6 +36,8 @@ func (f *field) ones() uint64 { return 1<<f.width - 1 }
 // number is what bits mean: masked, shifted, signed.
 func (f *field) number(bits uint64) float64 {
 	switch {
+	case f.float && f.width == 64:
+		return math.Float64frombits(bits)
 	case f.float:
 		return float64(math.Float32frombits(uint32(bits)))
 	case f.signed:
@@ -66,7 +68,7 @@ type form struct {
 // forms are the types of the language.
 func forms() map[string]form {
 	m := map[string]form{"u8": {bytes: 1}, "i8": {bytes: 1, signed: true}}
-	for size, digits := range map[int]string{2: "16", 3: "24", 4: "32"} {
+	for size, digits := range map[int]string{2: "16", 3: "24", 4: "32", 8: "64"} {
 		for _, little := range []bool{false, true} {
 			order := "be"
 			if little {
@@ -77,6 +79,7 @@ func forms() map[string]form {
 		}
 	}
 	m["f32be"], m["f32le"] = form{bytes: 4, float: true}, form{bytes: 4, float: true, little: true}
+	m["f64be"], m["f64le"] = form{bytes: 8, float: true}, form{bytes: 8, float: true, little: true}
 	return m
 }
 
@@ -195,7 +198,7 @@ func (t table) maskAndShift(f *field) bool {
 		return false
 	}
 	if t.has("mask") {
-		mask, ok := t.whole("mask", 1, int64(f.ones()))
+		mask, ok := t.whole("mask", 1, f.most())
 		if !ok {
 			return false
 		}
@@ -219,8 +222,12 @@ func (t table) maskAndShift(f *field) bool {
 // a negative number becomes its two's complement.
 func (f *field) pattern(v any) (uint64, bool) {
 	n, ok := v.(int64)
-	if !ok || n > int64(f.ones()) || n < -(int64(1)<<(f.width-1)) || n < 0 && !f.signed {
+	if !ok || n > f.most() || n < -(int64(1)<<(f.width-1)) || n < 0 && !f.signed {
 		return 0, false
 	}
 	return uint64(n) & f.ones(), true
 }
+
+// most is the largest number that can be written for the field: TOML's
+// integers end at 63 bits.
+func (f *field) most() int64 { return int64(min(f.ones(), math.MaxInt64)) }

@@ -8,8 +8,21 @@ import (
 	"github.com/telhub/telhub/drivers"
 )
 
+// sources is where the outputs of a kind of profile come from.
+type sources struct {
+	keys []string                 // that say it
+	read func(t table, o *output) // reads them
+}
+
+// bytesSource finds an output among the bytes that were read.
+func (c *compiler) bytesSource(t table, o *output) {
+	if len(c.layout) > 0 { // else there is a problem in read already
+		t.source(o, c.layout)
+	}
+}
+
 // outputs compiles `out`, whose tables are numbered in the order of their names.
-func (c *compiler) outputs(t table) {
+func (c *compiler) outputs(t table, from sources) {
 	m, ok := t.m["out"].(map[string]any)
 	if !ok || len(m) == 0 || len(m) > drivers.MaxOutputs {
 		t.problem("out", `want 1 to %d outputs, such as out.temperature = { at = 0, type = "i16be", scale = 0.01, unit = "Cel" }`, drivers.MaxOutputs)
@@ -17,7 +30,7 @@ func (c *compiler) outputs(t table) {
 	}
 	names := slices.Sorted(maps.Keys(m))
 	for _, name := range names {
-		c.p.outputs = append(c.p.outputs, c.output(name, m[name], names))
+		c.p.outputs = append(c.p.outputs, c.output(name, m[name], names, from))
 	}
 	for i, o := range c.p.outputs {
 		if o.from < 0 && o.times < 0 {
@@ -45,23 +58,23 @@ func (c *compiler) refersToPlain(m map[string]any, o output) {
 	}
 }
 
-func (c *compiler) output(name string, v any, names []string) output {
+func (c *compiler) output(name string, v any, names []string, from sources) output {
 	o := output{name: name, from: -1, times: -1}
 	path := "out." + name
 	if !isName(name, "") {
 		c.problem(path, name, "an output's name is lower-case letters, digits and _")
 	}
-	t, ok := c.table(path, v, append(fieldKeys(), "invalid", "scale", "offset", "map",
-		"from", "times", "clamp", "valid", "round", "unit")...)
+	t, ok := c.table(path, v, slices.Concat(from.keys, []string{"scale", "offset", "map",
+		"from", "times", "clamp", "valid", "round", "unit"})...)
 	if !ok {
 		return o
 	}
 	o.times = t.reference("times", names)
 	if t.has("from") {
 		o.from = t.reference("from", names)
-		t.excludes("from", append(fieldKeys(), "invalid")...)
-	} else if len(c.layout) > 0 { // else there is a problem in read already
-		t.source(&o, c.layout)
+		t.excludes("from", from.keys...)
+	} else {
+		from.read(t, &o)
 	}
 	t.conversion(&o, c.p.consts)
 	o.clamp, o.valid, o.round = t.bounds("clamp"), t.bounds("valid"), t.positive("round")
@@ -79,6 +92,12 @@ func (t table) source(o *output, l layout) {
 		return
 	}
 	o.field = f
+	t.marks(o)
+}
+
+// marks reads the numbers that mean "not measured".
+func (t table) marks(o *output) {
+	f := &o.field
 	v, ok := t.m["invalid"]
 	if !ok {
 		return

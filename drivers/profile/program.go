@@ -21,6 +21,16 @@ const (
 	stdTimeout = 100 * time.Millisecond
 )
 
+// Kind is what a profile's devices are connected to, in the words of its key
+// `kind`.
+type Kind string
+
+// The kinds of profile.
+const (
+	I2C    Kind = "i2c"    // a register map or commands on an I2C bus
+	Modbus Kind = "modbus" // registers, inputs and coils of a Modbus device
+)
+
 // opKind tells the operations apart.
 type opKind uint8
 
@@ -65,6 +75,7 @@ func (c *check) holds(r []byte) (seen uint64, ok bool) {
 type output struct {
 	name, unit    string
 	field         field
+	place         place // of kind Modbus
 	from, times   int
 	scale, offset formula
 	mapped        bool
@@ -84,6 +95,8 @@ type bounds struct {
 type Program struct {
 	name, title, doc, datasheet string
 
+	kind      Kind
+	modbus    modbus // of kind Modbus
 	addrs     []uint16
 	time      time.Duration
 	stretches bool
@@ -100,6 +113,9 @@ type Program struct {
 
 // Name gives the name that the profile was compiled under.
 func (p *Program) Name() string { return p.name }
+
+// Kind says what the profile's devices are connected to.
+func (p *Program) Kind() Kind { return p.kind }
 
 // Title, Doc and Datasheet give the profile's words for people, or "".
 func (p *Program) Title() string     { return p.title }

@@ -1,0 +1,108 @@
+package profile
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Block is a run of registers or bits that one request reads.
+type Block struct {
+	Table Table
+	Addr  uint16
+	Count uint16 // registers or bits
+	At    int    // where its data begins in the buffer that Decode takes
+}
+
+// Bytes is the length of the block's data in an answer.
+func (b *Block) Bytes() int {
+	if b.Table.bits() {
+		return (int(b.Count) + 7) / 8
+	}
+	return 2 * int(b.Count)
+}
+
+// Plan chooses the fewest requests that read the outputs named in only, or all
+// outputs if it is nil, and what they refer to. Decode then expects a buffer
+// of size bytes with each block's data at its At.
+//
+// Values are never split over two requests, so that none is put together from
+// two instants. Runs that are not further apart than the profile's max_gap
+// become one.
+func (d *Decoder) Plan(only []string) (blocks []Block, size int) {
+	d.choose(only)
+	var wanted []int
+	for i := range d.channels {
+		if ch := &d.channels[i]; !ch.idle && ch.from < 0 {
+			wanted = append(wanted, i)
+		}
+	}
+	slices.SortFunc(wanted, func(a, b int) int {
+		p, q := &d.channels[a].place, &d.channels[b].place
+		return cmp.Or(cmp.Compare(p.table, q.table), cmp.Compare(p.addr, q.addr), cmp.Compare(p.n, q.n))
+	})
+	for _, i := range wanted {
+		p := d.channels[i].place
+		if n := len(blocks); n > 0 && d.prog.modbus.joins(&blocks[n-1], p) {
+			b := &blocks[n-1]
+			b.Count = max(b.Count, p.addr+p.n-b.Addr)
+			continue
+		}
+		blocks = append(blocks, Block{Table: p.table, Addr: p.addr, Count: p.n})
+	}
+	for i := range blocks {
+		blocks[i].At = size
+		size += blocks[i].Bytes()
+	}
+	for _, i := range wanted {
+		d.channels[i].settle(blocks)
+	}
+	return blocks, size
+}
+
+// choose marks the outputs that nobody wants.
+func (d *Decoder) choose(only []string) {
+	for i := range d.channels {
+		d.channels[i].idle = only != nil && !slices.Contains(only, d.channels[i].name)
+	}
+	for i := range d.channels {
+		ch := &d.channels[i]
+		for _, j := range []int{ch.from, ch.times} {
+			if !ch.idle && j >= 0 {
+				d.channels[j].idle = false
+			}
+		}
+	}
+}
+
+// joins reports whether p fits into the same request as b, which begins at or
+// before it.
+func (m *modbus) joins(b *Block, p place) bool {
+	if b.Table != p.table {
+		return false
+	}
+	end, last := uint32(b.Addr)+uint32(b.Count), uint32(p.addr)+uint32(p.n)
+	limit, gap := uint32(m.maxRegisters), uint32(m.gap)
+	if p.table.bits() {
+		limit, gap = MaxBits, 16*gap
+	}
+	return uint32(p.addr) <= end+gap && last-uint32(b.Addr) <= limit
+}
+
+// settle finds the channel's bytes in the buffer.
+func (ch *channel) settle(blocks []Block) {
+	p := &ch.place
+	i := slices.IndexFunc(blocks, func(b Block) bool {
+		return b.Table == p.table && p.addr >= b.Addr && uint32(p.addr)+uint32(p.n) <= uint32(b.Addr)+uint32(b.Count)
+	})
+	b, f := &blocks[i], ch.output.field
+	offset := p.addr - b.Addr
+	if p.table.bits() { // section 6.1: the first is the lowest bit of the first byte
+		f.pos[0] = uint16(b.At) + offset/8
+		f.drop = uint8(offset % 8)
+	} else {
+		for k := range f.n {
+			f.pos[k] += uint16(b.At) + 2*offset
+		}
+	}
+	ch.field = f
+}
