@@ -34,8 +34,11 @@ func (b *bench) examine() []string {
 	r := b.command(config)
 	s := readStreams(b.t, config)
 	b.compare(r, s)
+	b.begins(s)
 	b.missing(s)
+	b.alarms(s)
 	b.books(s)
+	b.seen = s
 	b.settleRow(r, s)
 	return append(b.findings, s.faults...)
 }
@@ -85,7 +88,7 @@ const (
 // record or inside a time in which its port was closed.
 func (b *bench) missing(s *streams) {
 	b.t.Helper()
-	b.row.Lines, b.row.Covered, b.row.Unheard = 0, 0, 0
+	b.row.Lines, b.row.Covered, b.row.Unheard, b.row.Alarms = 0, 0, 0, 0
 	for _, f := range b.feeders {
 		sent := f.lines()
 		next := int64(0) // stamp of the next line that is there; 0 = none
@@ -122,6 +125,25 @@ func (b *bench) missing(s *streams) {
 	}
 }
 
+// alarms wants the words of each alarm to take turns: a change of state is told
+// once, whatever happened between.
+func (b *bench) alarms(s *streams) {
+	b.t.Helper()
+	for _, f := range b.feeders {
+		words := s.words[f.name+"/a/alarm"]
+		b.row.Alarms += int64(len(words))
+		for i, w := range words {
+			if want := [2]string{"high", "clear"}[i%2]; w != want && !s.hurt {
+				b.find("feeder %s: word %d of %d of its alarm is %q, want %q: %q", f.name, i, len(words), w, want, words)
+				break
+			}
+		}
+		if len(f.lines()) > 3*flap && len(words) == 0 {
+			b.find("feeder %s: its alarm has come and gone and nobody was told", f.name)
+		}
+	}
+}
+
 // covered reports whether a gap record speaks of some time between from and to.
 func (s *streams) covered(from, to int64) bool {
 	for _, g := range s.gaps {
@@ -130,6 +152,17 @@ func (s *streams) covered(from, to int64) bool {
 		}
 	}
 	return false
+}
+
+// begins wants every gap record to have a beginning: one without covers all time
+// before it, and a check against it would say nothing.
+func (b *bench) begins(s *streams) {
+	for _, g := range s.gaps {
+		if g.T0 == nil && !b.undated {
+			b.find("a gap record has no beginning: %s", s.gapList())
+			return
+		}
+	}
 }
 
 // unheard reports whether a device's port was closed when it said a line, or

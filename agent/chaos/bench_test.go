@@ -32,8 +32,10 @@ type bench struct {
 	// order of their ends: a line of then may never have been acquired.
 	windows []window
 	killed  bool // some run has no last log line
+	undated bool // gap records need not have a beginning: the scenario takes the clock away
 
 	findings []string // of examine
+	seen     *streams // by examine
 }
 
 // window is a time, Unix ms, and the device concerned; nil = all.

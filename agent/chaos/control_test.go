@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,14 @@ func TestControl(t *testing.T) {
 	b.wantNoticed("a line that was said and is not there", "are missing")
 	b.feeders[0].sent = sent
 
+	words := b.seen.words["f0/a/alarm"]
+	id = c.XAdd(t.Context(), &goredis.XAddArgs{Stream: alarmKey, Values: []any{
+		"dev", device, "ep", "1", "seq", "999999", "n", "1", "t0", "1", "t1", "1", "q", "ntp", "boot", "x", "enc", "senml",
+		"d", fmt.Sprintf(`[{"bn":"chaos/","bt":0.001,"n":"f0/a/alarm","vs":%q}]`, words[len(words)-1]),
+	}}).Val()
+	b.wantNoticed("an alarm told twice", "of its alarm is")
+	c.XDel(t.Context(), alarmKey, id)
+
 	c.XDel(t.Context(), liveKey, entries[3].ID)
 	b.wantNoticed("an entry deleted", "telhub audit: exit status 1")
 	b.wantNoticed("an entry deleted", "are missing")
@@ -52,8 +61,11 @@ func TestControl(t *testing.T) {
 	b.row = good
 }
 
-// liveKey is the device's live stream.
-const liveKey = "telhub:{0}:live"
+// The device's streams.
+const (
+	liveKey  = "telhub:{0}:live"
+	alarmKey = "telhub:{0}:alarm"
+)
 
 // wantNoticed wants a finding that says so; "" = none at all.
 func (b *bench) wantNoticed(what, says string) {

@@ -33,7 +33,8 @@
 //   - in the streams, read and decoded without telhub's code where they are
 //     SenML, no value of a device is twice, and none that nobody sent;
 //   - a line that is missing lies inside a gap record, or in a time in which its
-//     port was closed;
+//     port was closed (a gap record without a beginning is refused, unless b.undated is set);
+//   - the words of each device's alarm, which its field a raises and clears, take turns;
 //   - the last log line of every run that ended in order adds up, and if all did,
 //     received + derived − withheld = what the streams hold + what they declare lost.
 //

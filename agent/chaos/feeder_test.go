@@ -23,6 +23,10 @@ const (
 	fieldBase = 8
 )
 
+// flap is after how many lines a device's field a changes between 0 and 1, which
+// raises and clears an alarm.
+const flap = 100
+
 // feeder is a serial device that prints lines of JSON at a steady rate. It
 // waits while nobody takes them.
 type feeder struct {
@@ -60,6 +64,7 @@ func (f *feeder) config() string {
 	for k := range fields {
 		fmt.Fprintf(&b, "c%d = { key = \"c%d\", resolution = 1 }\n", k, k)
 	}
+	b.WriteString("a = { key = \"a\" }\n[sensor.a]\nalarm = { high = 1, clear = 0 }\n")
 	return b.String()
 }
 
@@ -145,6 +150,8 @@ func appendLine(dst []byte, n int) []byte {
 		dst = append(dst, `":`...)
 		dst = strconv.AppendInt(dst, int64(n*fieldBase+k), 10)
 	}
+	dst = append(dst, `,"a":`...)
+	dst = strconv.AppendInt(dst, int64(n/flap%2), 10)
 	return append(dst, "}\n"...)
 }
 

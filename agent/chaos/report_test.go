@@ -25,6 +25,7 @@ type row struct {
 	Covered   int64 // lines missing inside gap records
 	Unheard   int64 // lines that nobody had a port open for
 	Frames    int64
+	Alarms    int64
 	Faults    []faultCount
 	Absorbed  string // frames, or batches
 	Audit     string
@@ -110,12 +111,12 @@ func (r *row) faults() string {
 	return strings.Join(parts, ", ")
 }
 
-const heading = "| scenario | s | lines | samples acquired | delivered | declared lost | lines missing: in gaps / port closed | frames | faults | frames taken unheard / given again and skipped | audit |\n" +
-	"| --- | ---: | ---: | ---: | ---: | --- | --- | ---: | --- | ---: | --- |\n"
+const heading = "| scenario | s | lines | samples acquired | delivered | declared lost | lines missing: in gaps / port closed | frames | alarms | faults | frames taken unheard / given again and skipped | audit |\n" +
+	"| --- | ---: | ---: | ---: | ---: | --- | --- | ---: | ---: | --- | ---: | --- |\n"
 
 func (r *row) text() string {
-	return fmt.Sprintf("| %s | %.0f | %d | %d | %d | %s | %d / %d | %d | %s | %s | %s |\n",
-		r.Scenario, r.Seconds, r.Lines, r.Acquired, r.Delivered, r.lost(), r.Covered, r.Unheard, r.Frames, r.faults(), r.Absorbed, r.Audit)
+	return fmt.Sprintf("| %s | %.0f | %d | %d | %d | %s | %d / %d | %d | %d | %s | %s | %s |\n",
+		r.Scenario, r.Seconds, r.Lines, r.Acquired, r.Delivered, r.lost(), r.Covered, r.Unheard, r.Frames, r.Alarms, r.faults(), r.Absorbed, r.Audit)
 }
 
 // report collects rows; scenarios may run side by side.

@@ -33,7 +33,9 @@ type streams struct {
 	samples int64
 	frames  int64
 	gaps    []gap
-	cells   map[string][]int64 // feeder's channel → by line, its stamp; 0 = not there
+	cells   map[string][]int64  // feeder's channel → by line, its stamp; 0 = not there
+	words   map[string][]string // "…/status" and "…/alarm" → in the order of the lanes
+	hurt    bool                // lane alarm declares a loss
 	faults  []string
 }
 
@@ -48,7 +50,7 @@ func readStreams(t *testing.T, configFile string) *streams {
 	o := &goredis.UniversalOptions{Addrs: at.Addrs, DB: at.DB, MasterName: at.Master, IsClusterMode: at.Topology == redis.Cluster}
 	c := goredis.NewUniversalClient(o)
 	defer c.Close()
-	s := &streams{t: t, cells: map[string][]int64{}}
+	s := &streams{t: t, cells: map[string][]int64{}, words: map[string][]string{}}
 	for _, lane := range []string{"alarm", "live", "backfill"} {
 		s.readLane(c, "telhub:{0}:"+lane)
 	}
@@ -93,6 +95,7 @@ func (s *streams) entry(at string, v map[string]any) {
 			s.fault("%s: gap record: %v", at, err)
 		}
 		s.gaps = append(s.gaps, g)
+		s.hurt = s.hurt || strings.Contains(at, ":alarm ")
 	case "senml":
 		s.frames++
 		s.senml(at, d)
@@ -117,9 +120,11 @@ func (s *streams) senml(at, d string) {
 	}
 	for _, r := range pack {
 		s.samples++
-		if r.V != nil {
-			s.value(at, r.N, *r.V, int64(math.Round((pack[0].BT+r.T)*1000)))
+		if r.V == nil {
+			s.words[r.N] = append(s.words[r.N], r.VS)
+			continue
 		}
+		s.value(at, r.N, *r.V, int64(math.Round((pack[0].BT+r.T)*1000)))
 	}
 }
 
@@ -138,14 +143,19 @@ func (s *streams) compact(at string, v map[string]any) {
 	}
 	for _, x := range samples {
 		s.samples++
-		if x.Text == "" {
-			s.value(at, x.Name, x.Value, x.Millis)
+		if x.Text != "" {
+			s.words[x.Name] = append(s.words[x.Name], x.Text)
+			continue
 		}
+		s.value(at, x.Name, x.Value, x.Millis)
 	}
 }
 
 // value takes one value of a feeder's channel.
 func (s *streams) value(at, name string, value float64, stamp int64) {
+	if strings.HasSuffix(name, "/a") && (value == 0 || value == 1) {
+		return
+	}
 	_, field, _ := strings.Cut(name, "/c")
 	k, err := strconv.ParseInt(field, 10, 64)
 	v := int64(value)
