@@ -60,6 +60,8 @@ func profileEngine(p *profile.Program) Engine {
 	case profile.Modbus:
 		e.Kind, e.Mode, e.Units, e.Unit = Link, cmp.Or(p.Mode(), modbusMode), true, p.Unit()
 		e.asked = func(l *link.Link, s *Spec) (drivers.Sensor, error) { return newModbus(l, p, s) }
+	case profile.Framed:
+		framedEngine(&e, p)
 	default:
 		e.Kind, e.Addrs = I2C, p.Addresses()
 		e.sensor = func(bus i2c.Bus, s *Spec) (drivers.Sensor, error) { return newProfile(bus, p, s) }

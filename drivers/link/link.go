@@ -95,14 +95,27 @@ func (l *Link) Exchange(request []byte, f Framer) ([]byte, error) {
 	return answer, err
 }
 
-func (l *Link) exchange(request []byte, f Framer) ([]byte, error) {
+// Send sends bytes that nobody has to answer.
+func (l *Link) Send(p []byte) error {
+	err := l.send(p)
+	l.end = time.Now()
+	return err
+}
+
+// send writes p after the pause that the line needs, with an empty input.
+func (l *Link) send(p []byte) error {
 	if pause := time.Until(l.end.Add(l.opts.Gap)); l.opts.Gap > 0 && pause > 0 {
 		time.Sleep(pause)
 	}
 	if err := l.port.Discard(); err != nil {
-		return nil, err
+		return err
 	}
-	if _, err := l.port.Write(request); err != nil {
+	_, err := l.port.Write(p)
+	return err
+}
+
+func (l *Link) exchange(request []byte, f Framer) ([]byte, error) {
+	if err := l.send(request); err != nil {
 		return nil, err
 	}
 	echo := 0

@@ -39,12 +39,12 @@ func commonKeys() []string {
 }
 
 func (c *compiler) compile(tree map[string]any) {
-	kinds := map[string]func(map[string]any){string(I2C): c.chip, string(Modbus): c.registers}
+	kinds := map[string]func(map[string]any){string(I2C): c.chip, string(Modbus): c.registers, string(Framed): c.telegrams}
 	kind, _ := tree["kind"].(string)
 	compile, ok := kinds[kind]
 	switch _, given := tree["kind"]; {
 	case !given:
-		c.problem("kind", nil, `missing: want kind = "i2c" or "modbus"`)
+		c.problem("kind", nil, `missing: want kind = "i2c", "modbus" or "framed"`)
 	case !ok:
 		c.problem("kind", tree["kind"], "unknown kind%s", didYouMean(kind, slices.Sorted(maps.Keys(kinds))))
 	}

@@ -64,9 +64,9 @@ func TestProblems(t *testing.T) {
 	const top, out, kind, read = "", "unit = \"Cel\"", `kind = "i2c"`, "read = [{ reg = 0, bytes = 2 }]"
 	const typ = `type = "i16be"`
 	for _, tt := range []struct{ old, with, path, msg string }{
-		{kind, ``, "kind", `missing: want kind = "i2c"`},
-		{kind, `kind = "spi"`, "kind", `known here: i2c, modbus`},
-		{kind, `kind = 3`, "kind", `known here: i2c, modbus`},
+		{kind, ``, "kind", `missing: want kind = "i2c",`},
+		{kind, `kind = "spi"`, "kind", `known here: framed, i2c, modbus`},
+		{kind, `kind = 3`, "kind", `known here: framed, i2c, modbus`},
 		{top, `titel = "x"`, "titel", `did you mean "title"?`},
 		{top, `identfy = { reg = 0, equals = 0 }`, "identfy", `did you mean "identify"?`},
 		{top, `zzz = 1`, "zzz", "known here: kind, title"},

@@ -5,8 +5,8 @@
 //
 // Compile checks a profile completely and reports every problem at once.
 // Program is the immutable result. For kind "i2c", Device is one chip on a bus
-// and satisfies drivers.Sensor; the devices of kind "modbus" are in package
-// modbus. All share Decoder, which makes values of bytes. A Device belongs to
+// and satisfies drivers.Sensor; the devices of the other kinds are in the
+// packages modbus and framed. All share Decoder, which makes values of bytes. A Device belongs to
 // the goroutine that owns its bus. After New nothing allocates, on error paths
 // neither. The package starts no goroutine and imports periph's bus interface
 // and package drivers only.
@@ -101,4 +101,28 @@
 // swapped) or dcba; an output's own order goes before the profile's. mask,
 // shift, invalid, scale, offset, map, from, times, clamp, valid, round, unit
 // and const are those of chips. Nothing is ever written.
+//
+// # Framed
+//
+//	[profile.pms5003]
+//	kind     = "framed"
+//	mode     = "9600 8N1"
+//	header   = [0x42, 0x4D]                            # what each telegram begins with
+//	length   = 32                                      # bytes of the whole telegram, or the field that tells it:
+//	length   = { at = 2, type = "u16be", add = 4, max = 40 }   # field × unit + add, at most max
+//	tail     = [0xAB]                                  # what it ends with
+//	checksum = { type = "sum16be", from = 0, at = -2 } # over the bytes from … at-1; at behind them, negative from the end
+//	match    = { at = 4, equals = 0x1C }               # telegrams of other kinds are passed over
+//	stuffing = { flag = 0x7E, escape = 0x7D, xor = 0x20 }  # flags delimit, bytes are escaped; these are the defaults
+//	poll     = [0xFF, 0x01, 0x86, 0, 0, 0, 0, 0, 0x79] # what it is asked with; without it the device sends by itself
+//	init     = [[0x01, 0x02], { wait = "100ms" }]      # with poll: sent first, answers are not looked at
+//
+//	out.pm2_5 = { at = 12, type = "u16be", unit = "ug/m3" }
+//
+// Outputs count from the telegram's first byte, header included, stuffing
+// removed. Without at a checksum stands at the end, before the tail. Its types:
+// sum8, sum8-inverse (of which the complement is sent), sum8-zero (sum and
+// checksum make 0), xor8, crc8 (0x07), crc8-nrsc5 (0x31 from 0xFF), crc8-maxim,
+// and with be or le: sum16, crc16-modbus, crc16-arc, crc16-x25, crc16-kermit,
+// crc16-ccitt (0x1021 from 0xFFFF), crc16-xmodem.
 package profile

@@ -153,7 +153,50 @@ func compileAndRun(t *testing.T, tree map[string]any, seed uint64) bool {
 	return p != nil
 }
 
+// decodeNoise runs the parts of a serial profile over random bytes.
+func decodeNoise(t *testing.T, p *Program, seed uint64) {
+	dec, err := p.NewDecoder(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := p.buf
+	if p.Kind() == Modbus {
+		_, size = dec.Plan(nil)
+	}
+	rng := rand.New(rand.NewPCG(seed, 1))
+	buf := make([]byte, size)
+	for range 50 {
+		for i := range buf {
+			buf[i] = byte(rng.Uint32())
+		}
+		if g := p.Telegram(); g != nil {
+			copy(buf, g.header)
+			n, ok := g.Need(buf)
+			if !ok || n > len(buf) {
+				continue
+			}
+			if n == 0 {
+				n = len(buf)
+			}
+			if g.Judge(buf[:n]) != Whole {
+				continue
+			}
+		}
+		var dst drivers.Reading
+		dec.Decode(buf, &dst)
+		for i := range dec.Outputs() {
+			if v := dst.Values[i]; dst.Has(i) && v-v != 0 {
+				t.Fatalf("output %d is %v", i, v)
+			}
+		}
+	}
+}
+
 func runOnNoise(t *testing.T, p *Program, seed uint64) {
+	if p.Kind() != I2C {
+		decodeNoise(t, p, seed)
+		return
+	}
 	bus := noise{rand.New(rand.NewPCG(seed, 0))}
 	d, err := New(bus, 0x44, p, Opts{Sleep: func(time.Duration) {}})
 	if err != nil {

@@ -29,6 +29,7 @@ type Kind string
 const (
 	I2C    Kind = "i2c"    // a register map or commands on an I2C bus
 	Modbus Kind = "modbus" // registers, inputs and coils of a Modbus device
+	Framed Kind = "framed" // binary telegrams on a serial line, asked for or not
 )
 
 // opKind tells the operations apart.
@@ -96,7 +97,8 @@ type Program struct {
 	name, title, doc, datasheet string
 
 	kind      Kind
-	modbus    modbus // of kind Modbus
+	modbus    modbus    // of kind Modbus
+	telegram  *Telegram // of kind Framed
 	addrs     []uint16
 	time      time.Duration
 	stretches bool

@@ -65,7 +65,12 @@ func (m *Match) Holds(data []byte) (seen, want uint64, ok bool) {
 }
 
 // Mode gives the character format that the maker sets, or "".
-func (p *Program) Mode() string { return p.modbus.mode }
+func (p *Program) Mode() string {
+	if p.telegram != nil {
+		return p.telegram.mode
+	}
+	return p.modbus.mode
+}
 
 // Unit gives the number that the maker sets, or 0.
 func (p *Program) Unit() uint8 { return p.modbus.unit }
