@@ -44,6 +44,7 @@ func commands() []command {
 	return []command{
 		{"run", "", "run the agent", (*env).cmdRun},
 		{"check", "", "check the configuration; print what it can cost", (*env).cmdCheck},
+		{"doctor", "", "say what is wrong with devices, Redis, store and clock, and what to do", (*env).cmdDoctor},
 		{"read", "NAME", "take one reading of a sensor now", (*env).cmdRead},
 		{"tail", "", "show what arrives in Redis", (*env).cmdTail},
 		{"audit", "[FILE]", "prove that the streams, or an export, lack nothing undeclared", (*env).cmdAudit},
