@@ -321,9 +321,16 @@ func (s *Store) tellRoom() {
 	s.mu.Lock()
 	free, precious := s.o.MaxBytes-metaReserve-s.usedLocked(), s.precious
 	s.mu.Unlock()
-	reserve := int64(0)
+	reserve := [rooms]int64{roomHigh: alarmReserve, roomUrgent: gapReserve}
 	if precious {
-		reserve = s.o.MaxBytes / 10
+		reserve[roomNormal] = s.o.MaxBytes / 10 * 3 / 4
 	}
-	s.pending.setRoom((free-2*growth(0))*3/4, reserve*3/4) // what growth allows two commits
+	s.pending.setRoom((free-2*growth(0))*3/4, &reserve) // what growth allows two commits
 }
+
+// What DropNewest keeps free, as records, so that a store that is full of
+// samples still takes alarms, and says what it did not take.
+const (
+	alarmReserve = 64 * gapRecord
+	gapReserve   = 32 * gapRecord
+)

@@ -14,7 +14,7 @@ type pending struct {
 	back   []byte // not empty: being committed, or its commit failed and is due again
 	frames [2]int // in front and back
 	last   [frame.Lanes]frame.ID
-	room   [2]int64 // what DropNewest still takes, as records: of Normal frames, of others
+	room   [rooms]int64 // what DropNewest still takes, as records
 	off    bool
 }
 
@@ -34,7 +34,7 @@ func (s *Store) Put(f *frame.Frame) error {
 	case f.Lane >= frame.Lanes || f.Kind > frame.Gap || f.Class > frame.Urgent || f.Dating.Quality > frame.GNSS || f.ID.Seq == 0 ||
 		!p.last[f.Lane].Less(f.ID) || !f.Prev.Less(f.ID):
 		return ErrOrder
-	case s.o.Drop == DropNewest && int64(size) > p.room[kind(f.Class)]:
+	case s.o.Drop == DropNewest && int64(size) > p.room[roomFor(f)]:
 		return ErrFull
 	case size > cap(p.front)-len(p.front):
 		return ErrPendingFull
@@ -42,9 +42,47 @@ func (s *Store) Put(f *frame.Frame) error {
 	p.front = appendRecords(p.front, f)
 	p.frames[0]++
 	p.last[f.Lane] = f.ID
-	p.room[0] -= int64(size)
-	p.room[1] -= int64(size)
+	for i := range p.room {
+		p.room[i] -= int64(size)
+	}
 	return nil
+}
+
+// With DropNewest, what is missed less is refused earlier.
+const (
+	roomNormal = iota
+	roomHigh
+	roomUrgent
+	roomGaps // gap records: what was refused must be told
+	rooms
+)
+
+// roomFor tells in which room a frame must fit.
+func roomFor(f *frame.Frame) int {
+	switch {
+	case f.Kind == frame.Gap:
+		return roomGaps
+	case f.Class == frame.Urgent:
+		return roomUrgent
+	case f.Class == frame.High:
+		return roomHigh
+	}
+	return roomNormal
+}
+
+// Room reports whether the store is not too full for f with a gap record before
+// it. For gap records it is asked as if they were samples: Put itself takes them
+// out of a reserve, which is for those that must not be refused.
+func (s *Store) Room(f *frame.Frame) bool {
+	if s.o.Drop != DropNewest {
+		return true
+	}
+	samples := frame.Frame{Class: f.Class}
+	size, _ := recordBytes(len(f.Payload))
+	p := &s.pending
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return int64(size+gapRecord) <= p.room[roomFor(&samples)]
 }
 
 // RecordBytes returns what a frame with a payload of so many bytes takes of
@@ -74,13 +112,16 @@ func (p *pending) done() {
 	p.mu.Unlock()
 }
 
-// setRoom sets how much may wait for a commit or come, as records. The last of
-// it is not for Normal frames.
-func (p *pending) setRoom(records, reserve int64) {
+// setRoom sets how much may wait for a commit or come, as records, and how much
+// of it each room leaves to the next ones.
+func (p *pending) setRoom(records int64, reserve *[rooms]int64) {
 	p.mu.Lock()
-	p.room[1] = records - int64(len(p.front)+len(p.back))
-	p.room[0] = p.room[1] - reserve
-	p.mu.Unlock()
+	defer p.mu.Unlock()
+	left := records - int64(len(p.front)+len(p.back))
+	for i := rooms - 1; i >= 0; i-- {
+		left -= reserve[i]
+		p.room[i] = left
+	}
 }
 
 // held returns what waits for a commit.

@@ -30,7 +30,8 @@ const (
 	DropOldest Policy = iota
 	// DropNewest: refuse; Put returns ErrFull and the caller declares the loss.
 	// Once frames of a higher class were stored, the last tenth of MaxBytes is
-	// for them alone.
+	// for them alone. A little is kept for alarms, and a little for gap records,
+	// so that there is always room to declare what was refused; see Room.
 	DropNewest
 )
 
