@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"errors"
 	"time"
 
 	"github.com/telhub/telhub/uplink/frame"
@@ -133,6 +134,7 @@ func (k *keeper) admit(f *frame.Frame) {
 	case len(k.hold) > 0:
 		k.hold = append(k.hold, f) // behind those that wait
 	case k.goesLive(f.Class) && l.room():
+		k.declareLive() // what was lost before it
 		k.enqueue(l, f)
 	default:
 		k.spool(f)
@@ -193,13 +195,27 @@ func (k *keeper) relieve() {
 	}
 }
 
-// declare turns noted losses into a gap frame that goes the way of all frames.
+// declare turns noted losses into a gap record that goes the way of all frames.
 func (k *keeper) declare() {
 	if k.loss.empty() || len(k.hold) > 0 {
 		return
 	}
-	if k.o.Store != nil && !k.goesLive(frame.Normal) && k.storeErr != nil {
-		return // it could not be kept either; wait
+	if k.o.Store == nil || k.goesLive(frame.Normal) {
+		k.declareLive()
+		return
+	}
+	if info := k.loss.info(); k.storeErr != nil || k.sealGap(&info) != nil || !k.o.Store.Room(&k.record) {
+		return // it goes before whatever is stored next, or when the run ends
+	}
+	if err := k.declareFirst(); err != nil && !errors.Is(err, ErrPending) {
+		k.storeFailed(err)
+	}
+}
+
+// declareLive turns noted losses into a gap frame that waits for the sender.
+func (k *keeper) declareLive() {
+	if k.loss.empty() {
+		return
 	}
 	f := k.o.Pool.Get(gapBytes)
 	if f == nil {
@@ -212,7 +228,11 @@ func (k *keeper) declare() {
 	}
 	k.mark(f)
 	k.loss = losses{}
-	k.admit(f)
+	if k.o.Store == nil {
+		k.admitMemory(f)
+		return
+	}
+	k.enqueue(&k.lanes[frame.Live], f)
 }
 
 // gapBytes is more than any gap record takes that the keeper makes.

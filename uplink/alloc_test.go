@@ -31,6 +31,7 @@ func (s *shelf) Put(f *frame.Frame) error {
 	return nil
 }
 
+func (*shelf) Room(*frame.Frame) bool                                       { return true }
 func (s *shelf) Commit() error                                              { return nil }
 func (s *shelf) Next(frame.Lane, frame.ID, *frame.Frame) (ok bool, _ error) { return false, nil }
 func (s *shelf) Last(lane frame.Lane) frame.ID                              { return frame.ID{} }

@@ -1,6 +1,9 @@
 package uplink
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // finish ends the run: it reports whether everything is safe or given up.
 func (k *keeper) finish(now, giveUp time.Time) bool {
@@ -15,7 +18,11 @@ func (k *keeper) finish(now, giveUp time.Time) bool {
 	k.writeAhead()
 	k.readmit()
 	k.declareCut(now)
-	k.declare()
+	if k.o.Store == nil {
+		k.declare()
+	} else if err := k.declareFirst(); err != nil && !errors.Is(err, ErrPending) {
+		k.storeFailed(err)
+	}
 	k.persist(true)
 	if k.committer.busy {
 		return false

@@ -36,8 +36,10 @@ type keeper struct {
 	window time.Duration // the loss window in force
 	widest time.Duration // the longest that was
 
-	hold []*frame.Frame // not numbered yet: the store's memory is full
-	loss losses         // not numbered and lost: to be declared
+	hold   []*frame.Frame // not numbered yet: the store's memory is full
+	loss   losses         // not numbered and lost: to be declared
+	record frame.Frame    // scratch for gap records that go to the store
+	marked frame.ID       // a frame that has no room in the store; where the next start's gap begins, if need be, is stored
 
 	dirty      bool     // the store holds uncommitted frames …
 	dirtySince int64    // … the oldest of which was taken then, ms of CLOCK_BOOTTIME

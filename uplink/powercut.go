@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/telhub/telhub/uplink/frame"
@@ -31,25 +32,46 @@ func (k *keeper) declareCut(now time.Time) {
 	if cut == nil || !k.everOpened && !k.stopping && now.Sub(k.started) < k.o.MaxLoss {
 		return
 	}
-	k.submitCut(k.admit)
-}
-
-// cutFirst stores the gap record before anything newer is stored. Where the
-// store ends is where the next start lets its own gap begin: were this run to
-// be cut short, too, the loss before it would be forgotten.
-func (k *keeper) cutFirst() {
-	if k.o.PowerCut != nil {
-		k.submitCut(k.put)
+	if k.o.Store != nil && !k.goesLive(frame.Normal) {
+		if err := k.cutFirst(); err != nil && !errors.Is(err, ErrPending) {
+			k.storeFailed(err)
+		}
+		return
 	}
-}
-
-func (k *keeper) submitCut(submit func(*frame.Frame)) {
 	f := k.o.Pool.Get(gapBytes)
 	if f == nil {
 		return
 	}
-	info := *k.o.PowerCut
+	info := k.cutInfo()
+	if err := info.Seal(f); err != nil {
+		f.Free() // cannot be: it is small and plain
+		return
+	}
 	k.o.PowerCut = nil
+	k.mark(f)
+	k.admit(f)
+}
+
+// cutFirst stores the gap record before anything newer is stored: were this run
+// to be cut short, too, the loss before it would be forgotten.
+func (k *keeper) cutFirst() error {
+	if k.o.PowerCut == nil {
+		return nil
+	}
+	info := k.cutInfo()
+	err := k.sealGap(&info)
+	if err == nil {
+		err = k.insert(&k.record)
+	}
+	if err == nil {
+		k.o.PowerCut = nil
+	}
+	return err
+}
+
+// cutInfo is what the gap record says, by what is known now.
+func (k *keeper) cutInfo() frame.GapInfo {
+	info := *k.o.PowerCut
 	k.widen(&info)
 	if k.everOpened {
 		k.trim(&info)
@@ -57,12 +79,7 @@ func (k *keeper) submitCut(submit func(*frame.Frame)) {
 	if info.T0 = min(info.T0, info.T1); !info.T0Known {
 		info.T0 = info.T1
 	}
-	if err := info.Seal(f); err != nil {
-		f.Free() // cannot be: it is small and plain
-		return
-	}
-	k.mark(f)
-	submit(f)
+	return info
 }
 
 // widen lets the gap begin before the last sample on flash: alarms go there
@@ -82,7 +99,7 @@ func (k *keeper) trim(info *frame.GapInfo) {
 	margin := (2*k.o.CutWindow + cutMargin).Milliseconds()
 	for i := range k.sender.job.seen {
 		s := &k.sender.job.seen[i]
-		if s.Stamp == 0 {
+		if s.Stamp == 0 || frame.Lane(i) == frame.Alarm { // alarms overtake all else
 			continue
 		}
 		if stamp, ok := k.bootMilli(s, info); ok {

@@ -80,6 +80,10 @@ type Store interface {
 	// never waits for the disk. ErrPending means: commit first, then again;
 	// any other error means that the frame cannot be kept.
 	Put(f *frame.Frame) error
+	// Room reports whether the store is not too full for f and a gap record
+	// before it. Gap records are Put where they must not be refused although
+	// there is no Room: some is kept for them.
+	Room(f *frame.Frame) bool
 	// Commit makes all that was Put durable. One goroutine calls it.
 	Commit() error
 	// Next copies the first committed frame after id into dst. Frames that are

@@ -7,39 +7,49 @@ import (
 	"github.com/telhub/telhub/uplink/frame"
 )
 
-// spool puts a frame into the store under a number of lane backfill.
-func (k *keeper) spool(f *frame.Frame) {
-	if len(k.hold) == 0 {
-		if k.cutFirst(); len(k.hold) > 0 {
-			k.hold = append(k.hold, f) // behind the gap record
-			return
-		}
-		k.persist(true) // where the store ends, everything older is in it
-	}
-	k.put(f)
-}
+// errFull: the store has no room for a frame.
+var errFull = errors.New("store: full")
 
-// put is spool without regard to what is older.
-func (k *keeper) put(f *frame.Frame) {
-	l := &k.lanes[frame.Backfill]
-	last := l.last
-	l.number(f, k.epoch)
-	err := k.o.Store.Put(f)
+// spool puts a frame into the store under a number of lane backfill, behind all
+// that is older.
+func (k *keeper) spool(f *frame.Frame) {
+	err := k.olderFirst(f)
+	if err == nil {
+		err = k.put(f)
+	}
 	switch {
 	case err == nil:
 		k.keep(f)
-		k.soil(k.since(f))
 		f.Free()
 	case errors.Is(err, ErrPending):
-		l.last = last
 		k.hold = append(k.hold, f)
 	default:
-		l.last = last
 		k.storeFailed(err)
 		k.loss.add(f, frame.StoreFull)
 		k.count.lose(frame.StoreFull, samples(f)) // what a gap record declares is counted already
 		f.Free()
 	}
+}
+
+// put is spool without regard to what is older and what becomes of f.
+func (k *keeper) put(f *frame.Frame) error {
+	if !k.o.Store.Room(f) {
+		return errFull
+	}
+	return k.insert(f)
+}
+
+// insert numbers a frame in lane backfill and stores it.
+func (k *keeper) insert(f *frame.Frame) error {
+	l := &k.lanes[frame.Backfill]
+	last := l.last
+	l.number(f, k.epoch)
+	if err := k.o.Store.Put(f); err != nil {
+		l.last = last
+		return err
+	}
+	k.soil(k.since(f))
+	return nil
 }
 
 // keep counts a frame that went to the store instead of live.
@@ -64,17 +74,14 @@ func (k *keeper) readmit() {
 	if k.committer.failed > 0 {
 		k.divert()
 	}
-	n := len(k.hold)
-	for i := range n {
-		f := k.hold[i]
-		before := len(k.hold)
-		k.spool(f)
-		if len(k.hold) > before { // still full: keep the order
-			k.hold = append(k.hold[:0], k.hold[i:n]...)
+	held := k.hold
+	k.hold = k.hold[:0] // spool appends to it again, but never beyond where held was read
+	for i, f := range held {
+		if k.spool(f); len(k.hold) > 0 { // still full: keep the order
+			k.hold = append(k.hold, held[i+1:]...)
 			return
 		}
 	}
-	k.hold = k.hold[:0]
 }
 
 // divert lets the frames that wait for a store that does not work go out live:
@@ -127,8 +134,7 @@ func (k *keeper) due(l *lane, least time.Duration) (n int) {
 func (k *keeper) save(l *lane, least time.Duration) error {
 	for j, n := l.stored, k.due(l, least); j < n; j++ {
 		f := l.q[j]
-		k.cutFirst()
-		err := k.o.Store.Put(f)
+		err := k.copy(f)
 		if err != nil && !errors.Is(err, ErrPending) {
 			k.storeFailed(err)
 			return err
@@ -140,4 +146,17 @@ func (k *keeper) save(l *lane, least time.Duration) error {
 		l.stored = j + 1
 	}
 	return nil
+}
+
+// copy stores a numbered frame as it is.
+func (k *keeper) copy(f *frame.Frame) error {
+	if f.Lane != frame.Alarm { // alarms do not tell where the store ends
+		if !k.o.Store.Room(f) {
+			return errFull
+		}
+		if err := k.declareFirst(); err != nil {
+			return err
+		}
+	}
+	return k.o.Store.Put(f)
 }
