@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/telhub/telhub/agent/audit"
 )
@@ -88,7 +90,7 @@ const (
 // record or inside a time in which its port was closed.
 func (b *bench) missing(s *streams) {
 	b.t.Helper()
-	b.row.Lines, b.row.Covered, b.row.Unheard, b.row.Alarms = 0, 0, 0, 0
+	b.row.Lines, b.row.Covered, b.row.Unheard, b.row.Alarms, b.row.Oldest = 0, 0, 0, 0, 0
 	for _, f := range b.feeders {
 		sent := f.lines()
 		next := int64(0) // stamp of the next line that is there; 0 = none
@@ -111,6 +113,9 @@ func (b *bench) missing(s *streams) {
 			switch {
 			case s.covered(sent[n]-rounding, max(until, sent[n])+rounding):
 				b.row.Covered++
+				if age := b.age(f, n); age > b.row.Oldest {
+					b.row.Oldest, b.oldest = age, b.tell(s, f, n)
+				}
 			case there == 0 && b.unheard(f, sent[n]):
 				b.row.Unheard++
 			default:
@@ -122,6 +127,44 @@ func (b *bench) missing(s *streams) {
 			b.find("feeder %s: %d of %d lines are missing, outside of all gap records and of times in which its port was closed: %s; gaps %s",
 				f.name, len(odd), len(sent), describe(odd, sent), s.gapList())
 		}
+	}
+}
+
+// age tells how long before the next kill of the agent a device had said a line:
+// that is how old what the kill took was.
+func (b *bench) age(f *feeder, n int) time.Duration {
+	i, _ := slices.BinarySearch(b.kills, f.told[n])
+	if i == len(b.kills) {
+		return 0
+	}
+	return time.Duration(b.kills[i]-f.told[n]) * time.Millisecond
+}
+
+// tell describes a missing line by what was near.
+func (b *bench) tell(s *streams, f *feeder, n int) string {
+	text := fmt.Sprintf("%s line %d, begun %d, said %d; the ones before and after", f.name, n, f.sent[n], f.told[n])
+	for k := max(0, n-3); k < min(n+4, len(f.told)); k++ {
+		text += fmt.Sprintf(" %d: %d (stamp %d)", k, f.told[k], s.stamp(f, k, 0))
+	}
+	for _, k := range b.kills {
+		if k > f.told[n]-3000 && k < f.told[n]+3000 {
+			text += fmt.Sprintf("; killed at %d", k)
+		}
+	}
+	for _, g := range s.gaps {
+		if g.T0 != nil && *g.T0 < f.told[n]+3000 && g.T1 > f.told[n]-3000 {
+			text += fmt.Sprintf("; %s from %d to %d", g.Cause, *g.T0, g.T1)
+		}
+	}
+	return text
+}
+
+// wantYoung wants no kill to have taken what was older than spool.max_loss.
+func (b *bench) wantYoung(maxLoss time.Duration) {
+	b.t.Helper()
+	b.t.Logf("%d kills took %d lines; the oldest had been said %s before its kill", len(b.kills), b.row.Covered, b.row.Oldest)
+	if b.row.Oldest > maxLoss+held*time.Millisecond {
+		b.t.Errorf("a kill took a line that had been said %s before, want at most %s: %s", b.row.Oldest, maxLoss, b.oldest)
 	}
 }
 
@@ -241,7 +284,7 @@ func (b *bench) books(s *streams) {
 		b.find("no run ended with a summary")
 	case last.Stored != 0:
 		b.find("the last run left %d samples in the spool", last.Stored)
-	case !b.killed && unknown == 0 && received != s.samples+lost:
+	case len(b.kills) == 0 && unknown == 0 && received != s.samples+lost:
 		b.find("%d samples received, but the streams hold %d and declare %d lost: %d are undeclared",
 			received, s.samples, lost, received-s.samples-lost)
 	}

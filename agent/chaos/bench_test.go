@@ -31,11 +31,12 @@ type bench struct {
 	// windows are the times in which ports were closed or devices unplugged, in
 	// order of their ends: a line of then may never have been acquired.
 	windows []window
-	killed  bool // some run has no last log line
-	undated bool // gap records need not have a beginning: the scenario takes the clock away
+	kills   []int64 // when the agent was killed, Unix ms: those runs have no last log line
+	undated bool    // gap records need not have a beginning: the scenario takes the clock away
 
 	findings []string // of examine
 	seen     *streams // by examine
+	oldest   string   // about the line of row.Oldest
 }
 
 // window is a time, Unix ms, and the device concerned; nil = all.
@@ -171,8 +172,7 @@ func (b *bench) deaf(f *feeder, since time.Time) {
 // buffer lies inside the gap record of the power cut, too.
 func (b *bench) kill(down time.Duration) time.Duration {
 	b.t.Helper()
-	b.node.kill()
-	b.killed = true
+	b.cut()
 	wait(b.t, down)
 	for _, f := range b.feeders {
 		f.replug(b.t)
@@ -180,6 +180,12 @@ func (b *bench) kill(down time.Duration) time.Duration {
 	took := b.node.start()
 	b.fault("agent killed", 1)
 	return took
+}
+
+// cut ends the agent as a power cut does and notes when.
+func (b *bench) cut() {
+	b.kills = append(b.kills, time.Now().UnixMilli())
+	b.node.kill()
 }
 
 // restart ends the agent in order and starts it again.

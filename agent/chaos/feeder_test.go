@@ -34,8 +34,9 @@ type feeder struct {
 	pty  *sim.PTY
 	rate int // lines a second
 
-	mu   sync.Mutex // guards sent and rest
+	mu   sync.Mutex // guards sent, told and rest
 	sent []int64    // when line n was about to be written, Unix ms
+	told []int64    // when it had been written
 	rest []byte     // what stop has left unwritten of the last line
 
 	cancel context.CancelFunc
@@ -176,5 +177,8 @@ func (f *feeder) write(ctx context.Context, b []byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.rest = append([]byte{}, b...)
+	if len(b) == 0 && len(f.told) < len(f.sent) {
+		f.told = append(f.told, time.Now().UnixMilli())
+	}
 	return len(b) == 0 && ctx.Err() == nil
 }

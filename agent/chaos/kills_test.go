@@ -31,13 +31,11 @@ func kills(t *testing.T, sync string, n int) {
 	b.agent(b.proxy(srv.Addr()).URL(), `uplink.flush = "100ms"`, `uplink.frame = 64`)
 	b.node.start()
 	b.talk()
-	agents := 0
 	for range n {
 		wait(t, instant(r))
 		switch k := r.IntN(10); {
 		case k < 6:
 			b.cutPower(r)
-			agents++
 		default:
 			srv.Kill()
 			wait(t, time.Duration(r.Int64N(int64(300*time.Millisecond))))
@@ -50,19 +48,12 @@ func kills(t *testing.T, sync string, n int) {
 			b.fault("server killed", 1)
 		}
 	}
-	b.node.kill()
-	for _, f := range b.feeders {
-		f.replug(t)
-	}
-	took := b.node.start()
+	took := b.kill(0)
 	b.node.connected()
 	b.node.forwards(1000)
 	b.finish()
 	t.Logf("the last start took %s", took.Round(time.Millisecond))
-	// max_loss is 1 s, a start may take another, and half a second is the machine's.
-	if most := int64(agents+1) * 2 * killRate * 5 / 2; b.row.Covered > most {
-		t.Errorf("%d lines are missing after %d kills of the agent, more than max_loss allows: %d", b.row.Covered, agents+1, most)
-	}
+	b.wantYoung(time.Second)
 }
 
 // instant is when the next kill comes: often while something starts, seldom
@@ -75,8 +66,7 @@ func instant(r *rand.Rand) time.Duration {
 // cutPower ends the agent and starts it again without waiting until it answers.
 func (b *bench) cutPower(r *rand.Rand) {
 	b.t.Helper()
-	b.node.kill()
-	b.killed = true
+	b.cut()
 	wait(b.t, time.Duration(r.Int64N(int64(200*time.Millisecond))))
 	for _, f := range b.feeders {
 		f.replug(b.t)

@@ -22,8 +22,9 @@ type row struct {
 	Acquired  int64 // samples: delivered and declared lost
 	Delivered int64
 	Lost      []audit.Cause
-	Covered   int64 // lines missing inside gap records
-	Unheard   int64 // lines that nobody had a port open for
+	Covered   int64         // lines missing inside gap records
+	Oldest    time.Duration // the longest time before its kill that one of those had been said
+	Unheard   int64         // lines that nobody had a port open for
 	Frames    int64
 	Alarms    int64
 	Faults    []faultCount
