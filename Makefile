@@ -91,6 +91,10 @@ bench: build ## measure telhub beside redis-benchmark on a server of its own
 soak: ## 60 s each: allocations, collections, memory in an outage; start and size of the program
 	TELHUB_SOAK=60s $(GO) test -count=1 -p 1 -timeout 15m -v -run 'Soak|Board|Binary|Start' ./agent ./agent/bench
 
+.PHONY: drain
+drain: ## drain 50 million samples (SAMPLES) beside live ones, redis-benchmark and a bare loop; lanes; start beside 1.1 GB; 15 minutes
+	TELHUB_DRAIN=$(or $(SAMPLES),50000000) $(GO) test -count=1 -timeout 60m -v -run 'Drain|Backfill|Backlog|LargeSpool' ./agent/bench
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin dist
