@@ -1,6 +1,8 @@
 package uplink
 
 import (
+	"fmt"
+	"math"
 	"time"
 
 	"github.com/telhub/telhub/uplink/frame"
@@ -14,7 +16,7 @@ func (k *keeper) opened(j *job) {
 			highest, used = max(highest, m.Fence), used || m.ID.Epoch == k.epoch
 		}
 		if highest > k.epoch || highest == k.epoch && used {
-			k.renumber(highest + 1)
+			k.renumberBehind(highest)
 			return
 		}
 	}
@@ -66,6 +68,24 @@ func (k *keeper) reposition(l *lane, mark frame.ID) {
 	}
 }
 
+// lastFence is a fence behind which there is no epoch to take.
+const lastFence = math.MaxUint64
+
+// errLastFence: what Redis holds of this device cannot be continued. No agent
+// ever comes that far: somebody wrote it.
+var errLastFence = fmt.Errorf("the server's state of this device has fence %d, behind which none is left:"+
+	" delete the device's fields of the key that ends in :state, or give the device another name", uint64(lastFence))
+
+// renumberBehind takes the epoch after one that Redis has seen.
+func (k *keeper) renumberBehind(seen uint64) {
+	if seen == lastFence {
+		k.lastErr = errLastFence
+		k.breaker.Failure(time.Now())
+		return
+	}
+	k.renumber(seen + 1)
+}
+
 // renumber takes a higher epoch because Redis has seen this one under this
 // device's name: the store is new, or was restored. The next open uses it.
 func (k *keeper) renumber(to uint64) {
@@ -92,7 +112,7 @@ func (k *keeper) fence(err *FencedError) {
 		k.lanes[i].putBack()
 	}
 	if !k.everOpened {
-		k.renumber(err.Mark.Fence + 1)
+		k.renumberBehind(err.Mark.Fence)
 		return
 	}
 	k.phase, k.lastErr = fenced, err
