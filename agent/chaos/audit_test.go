@@ -130,14 +130,13 @@ func (b *bench) missing(s *streams) {
 	}
 }
 
-// age tells how long before the next kill of the agent a device had said a line:
-// that is how old what the kill took was.
+// age tells how long before the kill that took it a device had said a line.
 func (b *bench) age(f *feeder, n int) time.Duration {
-	i, _ := slices.BinarySearch(b.kills, f.told[n])
-	if i == len(b.kills) {
+	i := slices.IndexFunc(b.kills, func(w window) bool { return w.to >= f.told[n] })
+	if i < 0 {
 		return 0
 	}
-	return time.Duration(b.kills[i]-f.told[n]) * time.Millisecond
+	return max(0, time.Duration(b.kills[i].from-f.told[n])*time.Millisecond)
 }
 
 // tell describes a missing line by what was near.
@@ -147,8 +146,8 @@ func (b *bench) tell(s *streams, f *feeder, n int) string {
 		text += fmt.Sprintf(" %d: %d (stamp %d)", k, f.told[k], s.stamp(f, k, 0))
 	}
 	for _, k := range b.kills {
-		if k > f.told[n]-3000 && k < f.told[n]+3000 {
-			text += fmt.Sprintf("; killed at %d", k)
+		if k.from > f.told[n]-3000 && k.from < f.told[n]+3000 {
+			text += fmt.Sprintf("; killed at %d, devices back at %d", k.from, k.to)
 		}
 	}
 	for _, g := range s.gaps {

@@ -31,7 +31,7 @@ type bench struct {
 	// windows are the times in which ports were closed or devices unplugged, in
 	// order of their ends: a line of then may never have been acquired.
 	windows []window
-	kills   []int64 // when the agent was killed, Unix ms: those runs have no last log line
+	kills   []window // of the agent, until its devices are there again: those runs have no last log line
 	undated bool    // gap records need not have a beginning: the scenario takes the clock away
 
 	findings []string // of examine
@@ -172,20 +172,23 @@ func (b *bench) deaf(f *feeder, since time.Time) {
 // buffer lies inside the gap record of the power cut, too.
 func (b *bench) kill(down time.Duration) time.Duration {
 	b.t.Helper()
-	b.cut()
-	wait(b.t, down)
-	for _, f := range b.feeders {
-		f.replug(b.t)
-	}
+	b.cut(down)
 	took := b.node.start()
 	b.fault("agent killed", 1)
 	return took
 }
 
-// cut ends the agent as a power cut does and notes when.
-func (b *bench) cut() {
-	b.kills = append(b.kills, time.Now().UnixMilli())
+// cut ends the agent as a power cut does, waits and gives the devices' adapters
+// the power back.
+func (b *bench) cut(down time.Duration) {
+	b.t.Helper()
+	at := time.Now().UnixMilli()
 	b.node.kill()
+	wait(b.t, down)
+	for _, f := range b.feeders {
+		f.replug(b.t)
+	}
+	b.kills = append(b.kills, window{from: at, to: time.Now().UnixMilli()})
 }
 
 // restart ends the agent in order and starts it again.

@@ -66,11 +66,7 @@ func instant(r *rand.Rand) time.Duration {
 // cutPower ends the agent and starts it again without waiting until it answers.
 func (b *bench) cutPower(r *rand.Rand) {
 	b.t.Helper()
-	b.cut()
-	wait(b.t, time.Duration(r.Int64N(int64(200*time.Millisecond))))
-	for _, f := range b.feeders {
-		f.replug(b.t)
-	}
+	b.cut(time.Duration(r.Int64N(int64(200 * time.Millisecond))))
 	b.node.launch()
 	b.fault("agent killed", 1)
 }

@@ -108,11 +108,7 @@ func (m *mix) strike() {
 }
 
 func (m *mix) killAgent() {
-	m.cut()
-	wait(m.t, m.upTo(300*time.Millisecond))
-	for _, f := range m.feeders {
-		f.replug(m.t)
-	}
+	m.cut(m.upTo(300 * time.Millisecond))
 	m.node.start()
 }
 
