@@ -113,8 +113,8 @@ func (s *sender) sendGap(ctx context.Context, j *job) {
 	}
 }
 
-// renderOrDeclare renders a frame and counts it. One that does not decode
-// becomes a gap record in its own place, so that it never blocks its lane.
+// renderOrDeclare renders a frame of the store and counts it. One that does not
+// decode becomes a gap record in its own place, so that it never blocks its lane.
 func (s *sender) renderOrDeclare(f *frame.Frame, j *job) error {
 	k := len(s.batch.Items)
 	if err := s.render(f); err != nil {

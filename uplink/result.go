@@ -9,10 +9,25 @@ import (
 
 // sent takes the sender's result.
 func (k *keeper) sent(now time.Time) {
-	if j := &k.sender.job; j.err == nil {
+	switch j := &k.sender.job; {
+	case j.broken != nil:
+		k.replace(&k.lanes[j.lane], j.broken)
+	case j.err == nil:
 		k.succeeded(j, now)
-	} else {
+	default:
 		k.refused(j, now)
+	}
+}
+
+// replace makes a frame in memory that does not decode the gap record of what it
+// holds, in its own place, so that it never blocks its lane. The batch, of which
+// nothing was sent, waits again.
+func (k *keeper) replace(l *lane, f *frame.Frame) {
+	l.inflight = 0
+	n := samples(f)
+	info := frame.GapInfo{Cause: frame.NotEncoded, N: int64(n), T0: f.T0, T1: f.T1, T0Known: true}
+	if info.Seal(f) == nil { // plain numbers: it cannot fail
+		k.count.lose(frame.NotEncoded, n)
 	}
 }
 

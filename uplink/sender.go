@@ -35,7 +35,8 @@ type job struct {
 	started time.Time
 
 	err        error
-	storeFault bool // err came from the store
+	storeFault bool         // err came from the store
+	broken     *frame.Frame // opSend: nothing was sent, because this one does not decode
 	reachable  bool
 	level      Durability
 	marks      [frame.Lanes]Mark
@@ -105,7 +106,8 @@ func (s *sender) do(ctx context.Context, j *job) {
 	case opSend:
 		s.begin(j)
 		for _, f := range j.frames[:j.n] {
-			if j.err = s.renderOrDeclare(f, j); j.err != nil {
+			if s.render(f) != nil {
+				j.broken = f
 				return
 			}
 		}
