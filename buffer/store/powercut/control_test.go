@@ -20,7 +20,7 @@ func TestLyingDiskIsFoundOut(t *testing.T) {
 			cuts = append(cuts, c)
 		}
 	}
-	y := judgeAll(t, p, cuts)
+	y := judgeAll(t, p, cuts, nil)
 	t.Logf("a disk that ignores flushes: %d of %d cuts were found bad, as %q", len(y.failed), y.cuts, y.failed[:min(2, len(y.failed))])
 	if len(y.failed) < y.cuts/2 {
 		t.Error("too few")

@@ -34,7 +34,8 @@ type verdict struct {
 	Salvaged int           // files that were damaged
 	Frames   int           // that stood in the store behind the marks
 	Gaps     int
-	Repaired bool // the file system did not mount before e2fsck
+	Repaired bool   // the file system did not mount before e2fsck
+	Begun    uint64 // epoch of the run that judged
 }
 
 // judge opens the store in dir as the agent would after the cut and compares
@@ -70,7 +71,7 @@ func judge(dir string, p *promise, drops, repair bool) (v verdict, err error) {
 		return v, fmt.Errorf("open: %w", err)
 	}
 	defer s.Close()
-	v.Salvaged += len(r.Salvaged)
+	v.Salvaged, v.Begun = v.Salvaged+len(r.Salvaged), r.Epoch
 	switch {
 	case len(r.Salvaged) != unsound(before):
 		return v, fmt.Errorf("open salvaged %+v, verify found %d damaged files", r.Salvaged, unsound(before))

@@ -3,6 +3,7 @@
 package powercut
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -18,6 +19,7 @@ import (
 // bench judges images on this machine's kernel.
 type bench struct {
 	file, dir string
+	drain     *drain // nil: what is read back is not forwarded
 }
 
 func newBench(t testing.TB) *bench {
@@ -56,7 +58,10 @@ func (b *bench) judge(image []byte, p *promise, drops, repair bool) (v verdict, 
 		}
 	}()
 	repaired := v.Repaired
-	v, err = judge(filepath.Join(b.dir, spoolDir), p, drops, repair)
+	dir := filepath.Join(b.dir, spoolDir)
+	if v, err = judge(dir, p, drops, repair); err == nil && b.drain != nil {
+		err = b.drain.run(context.Background(), dir, &v, drops, rand.New(rand.NewPCG(uint64(v.Frames), v.Epoch)))
+	}
 	v.Repaired = repaired
 	return v, err
 }
@@ -93,7 +98,7 @@ func (y *tally) add(c cut, v verdict, err error) {
 }
 
 // judgeAll judges cuts on two benches side by side.
-func judgeAll(t *testing.T, p *player, cuts []cut) *tally {
+func judgeAll(t *testing.T, p *player, cuts []cut, d *drain) *tally {
 	t.Helper()
 	const benches = 2
 	type job struct {
@@ -108,6 +113,7 @@ func judgeAll(t *testing.T, p *player, cuts []cut) *tally {
 	var all sync.WaitGroup
 	for range benches {
 		b := newBench(t)
+		b.drain = d
 		all.Go(func() {
 			for j := range jobs {
 				owed, err := p.r.at(j.c)
@@ -162,8 +168,10 @@ func TestPowerCuts(t *testing.T) {
 			for n := range c.lives {
 				l.seed = dice.Uint64()
 				r := record(t, l)
-				y := judgeAll(t, newPlayer(r), r.cuts(dice, 1))
+				d := newDrain(t)
+				y := judgeAll(t, newPlayer(r), r.cuts(dice, 1), d)
 				y.report(t, fmt.Sprintf("life %d", n), r)
+				t.Logf("forwarded twice, %d cuts; %d frames the server had already", d.cuts.Load(), d.absorb.Load())
 				if t.Failed() {
 					return
 				}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ func TestRecordedPowerCuts(t *testing.T) {
 		cuts = cuts[len(cuts)-20:]
 	}
 	var frames atomic.Int64
+	d := newDrain(t)
 	t.Run("cuts", func(t *testing.T) {
 		for _, c := range cuts {
 			t.Run(c.String(), func(t *testing.T) {
@@ -34,7 +36,11 @@ func TestRecordedPowerCuts(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				v, err := judge(extract(t, image), &owed, r.Drops, c.Seed%3 == 1)
+				dir := extract(t, image)
+				v, err := judge(dir, &owed, r.Drops, c.Seed%3 == 1)
+				if err == nil {
+					err = d.run(t.Context(), dir, &v, r.Drops, rand.New(rand.NewPCG(c.Seed, 1)))
+				}
 				if err != nil {
 					t.Error(err)
 				}
@@ -45,9 +51,37 @@ func TestRecordedPowerCuts(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d cuts, %d frames read back", len(cuts), frames.Load())
+	t.Logf("%d cuts, %d frames read back, all forwarded twice; %d of them the server had already", len(cuts), frames.Load(), d.absorb.Load())
+	if d.absorb.Load() == 0 {
+		t.Error("nothing came twice")
+	}
 	if frames.Load() == 0 {
 		t.Error("no frame was read back")
+	}
+}
+
+// A control: a server that forgets its marks takes all frames a second time,
+// and the audit must see them.
+func TestAuditSeesFramesTwice(t *testing.T) {
+	r := loadRecording(t, recordedFile)
+	image := make([]byte, len(r.Base))
+	c := cut{At: len(r.Entries)}
+	newPlayer(r).image(image, c)
+	owed, err := r.at(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := extract(t, image)
+	v, err := judge(dir, &owed, r.Drops, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDrain(t)
+	d.forget = true
+	err = d.run(t.Context(), dir, &v, r.Drops, rand.New(rand.NewPCG(1, 1)))
+	t.Log(err)
+	if err == nil || !strings.Contains(err.Error(), "comes after") {
+		t.Errorf("a stream that holds frames twice passes: %v", err)
 	}
 }
 
