@@ -26,7 +26,7 @@ import (
 type drain struct {
 	server *redistest.Server
 	cuts   atomic.Int64
-	forget bool // the server forgets its marks between the two runs: a control
+	forget bool         // the server forgets its marks between the two runs: a control
 	absorb atomic.Int64 // frames that came a second time, or that the server had
 }
 
