@@ -279,7 +279,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	stopSides()
 	sides.Wait()
-	if a.checkpoint != nil {
+	if a.checkpoint != nil && !a.uplink.Hung() {
 		a.save(true)
 	}
 	a.ended.Store(true)
@@ -318,11 +318,19 @@ func (a *Agent) close() error {
 	return errors.Join(errs...)
 }
 
+// errDiskHangs: the store's last commit has not come back. Nothing more is asked
+// of that disk; the next start finds a run without an end.
+var errDiskHangs = errors.New("a commit hangs: the disk does not answer (dmesg tells more); " +
+	"what was not on flash is declared at the next start")
+
 // spoolCloser closes the store: as after a run in order, or, when samples were
 // lost that nothing declares yet, so that the next run declares them.
 type spoolCloser struct{ a *Agent }
 
 func (c spoolCloser) Close() error {
+	if c.a.uplink != nil && c.a.uplink.Hung() {
+		return errDiskHangs
+	}
 	if c.a.unsafe {
 		return c.a.store.CloseUnclean()
 	}

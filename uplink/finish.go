@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// stopStore is how long, after that for sending, the end of a run waits for
+// flash.
+const stopStore = 10 * stopSend
+
 // finish ends the run: it reports whether everything is safe or given up.
 func (k *keeper) finish(now, giveUp time.Time) bool {
 	k.drainInput()
@@ -24,10 +28,12 @@ func (k *keeper) finish(now, giveUp time.Time) bool {
 		k.storeFailed(err)
 	}
 	k.persist(true)
+	late := !now.Before(giveUp.Add(stopStore))
 	if k.committer.busy {
-		return false
+		k.undeclared = late // a disk that hangs may do so for ever
+		return late
 	}
-	if k.dirty && k.committer.failed < lastTries && now.Before(giveUp.Add(10*stopSend)) {
+	if k.dirty && k.committer.failed < lastTries && !late {
 		k.startCommit()
 		return false
 	}

@@ -84,6 +84,7 @@ type Uplink struct {
 	opts Options
 	in   chan *frame.Frame // room for every frame of the pool, so that Submit never waits
 	down atomic.Bool       // frames go to the store: Shape asks for large ones
+	hung atomic.Bool       // Run has ended without its committer
 	// begun: a frame of samples was submitted. The first is sealed with the
 	// first reading, so that whoever starts a board sees at once that it works.
 	begun atomic.Bool
@@ -150,14 +151,19 @@ func commitAt(window time.Duration) time.Duration { return window * 4 / 5 }
 // last Submit, Run sends what is left for at most two seconds, puts what Redis
 // does not hold durably into the store, commits, and returns. It reports
 // whether everything is in Redis, in the store or declared; if not, the store
-// must not be closed as if the run had ended in order.
+// must not be closed as if the run had ended in order. A commit that has hung
+// for 20 seconds is left behind, and hangs on, see Hung.
 func (u *Uplink) Run(ctx context.Context) (safe bool) {
 	// The I/O goroutines outlive ctx: the keeper ends them.
 	ioCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	k := &u.keeper
 	wg.Go(func() { k.sender.run(ioCtx) })
-	wg.Go(func() { k.committer.run() })
+	committer := make(chan struct{})
+	go func() {
+		defer close(committer)
+		k.committer.run()
+	}()
 	wg.Go(func() { k.syncer.run(ioCtx) })
 
 	k.loop(ctx)
@@ -167,6 +173,14 @@ func (u *Uplink) Run(ctx context.Context) (safe bool) {
 	close(k.committer.jobs)
 	close(k.syncer.jobs)
 	wg.Wait()
+	if !k.committer.busy {
+		<-committer
+	}
+	u.hung.Store(k.committer.busy)
 	k.publish()
 	return !k.undeclared
 }
+
+// Hung reports whether Run ended while the store was in a commit that does not
+// end. Closing the store would wait for it.
+func (u *Uplink) Hung() bool { return u.hung.Load() }
