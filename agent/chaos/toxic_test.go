@@ -33,7 +33,7 @@ func TestToxicDay(t *testing.T) {
 	p.Set(toxic.Poison{})
 	b.cuts(p, pick(20, 100))
 	b.halfOpen(p, pick(2, 12))
-	b.late(p, pick(5, 50))
+	b.late(p, pick(5, 30))
 	b.torn(p, pick(10, 100))
 	b.drops(p, pick(60, 1000))
 	b.finish()
