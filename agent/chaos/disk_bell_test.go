@@ -124,7 +124,7 @@ func (d *bell) alarms(srv *redistest.Server) (words []string) {
 			d.t.Fatalf("%s: %v", m.ID, err)
 		}
 		for _, r := range pack {
-			if r.VS != "" {
+			if r.N == "bell/c0/alarm" {
 				words = append(words, r.VS)
 			}
 		}
