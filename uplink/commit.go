@@ -48,7 +48,7 @@ func (k *keeper) commit() {
 	}
 	if !k.dirty {
 		if k.released {
-			k.startCommit() // writes nothing; unlinks what is acknowledged
+			k.startCommit() // writes no frame; unlinks what is acknowledged
 		}
 		return
 	}

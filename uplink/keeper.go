@@ -43,7 +43,7 @@ type keeper struct {
 
 	dirty      bool     // the store holds uncommitted frames …
 	dirtySince int64    // … the oldest of which was taken then, ms of CLOCK_BOOTTIME
-	released   bool     // the store may have segments to unlink
+	released   bool     // the store may have segments to unlink, or an epoch to note
 	stored     int64    // samples in the store that Redis has not accepted
 	declared   uint64   // samples that the store lost, in gap records that Redis has
 	skipped    uint64   // of those carried over, that Redis had accepted already
@@ -66,7 +66,7 @@ type keeper struct {
 	stopping   bool
 	undeclared bool // the run ended with losses that nothing declares yet
 	started    time.Time
-	conflict   bool // another run has used this epoch: what the store holds of earlier ones may or may not have arrived
+	conflict   bool // another store was here under this name: what this one holds of earlier epochs may or may not have arrived
 
 	count Counters
 }

@@ -19,6 +19,8 @@ func (k *keeper) opened(j *job) {
 			k.renumberBehind(highest)
 			return
 		}
+		k.conflict = k.conflict || k.o.Store != nil && highest > k.o.Store.Opened()
+		k.told()
 	}
 	k.breaker.Success()
 	k.caughtUp = false
@@ -39,6 +41,14 @@ func (k *keeper) opened(j *job) {
 	}
 	k.syncer.restart()
 	k.o.Event(Event{Kind: EventConnected, Level: k.level})
+}
+
+// told notes that Redis may know of this epoch from now on.
+func (k *keeper) told() {
+	if k.o.Store != nil && k.o.Store.Opened() != k.epoch {
+		k.o.Store.SetOpened(k.epoch)
+		k.released = true // a commit is due
+	}
 }
 
 // reposition sets a lane to the server's mark and declares what is missing

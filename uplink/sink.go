@@ -98,6 +98,11 @@ type Store interface {
 	Released(lane frame.Lane) frame.ID
 	// Reassign renames the current epoch, on flash too.
 	Reassign(epoch uint64) error
+	// SetOpened notes, with the next Commit on flash, that Redis has heard of
+	// an epoch of this store's. Opened returns the last one. A fence beyond it
+	// is another store's.
+	SetOpened(epoch uint64)
+	Opened() uint64
 }
 
 // Dates tells what is known of wall time; agent/clock satisfies it. All

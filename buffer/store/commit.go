@@ -53,7 +53,14 @@ func (s *Store) commitAll() error {
 	}
 	s.sweep()
 	s.tellRoom()
-	return nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.told {
+		return nil
+	}
+	err := s.writeStateLocked(&s.st)
+	s.told = err != nil
+	return err
 }
 
 // commitRecords writes one transaction. A file that does not take it is sealed
@@ -191,6 +198,7 @@ func (s *Store) writeTo(g *segment, records []byte) error {
 			return fmt.Errorf("%s: %w", g.path, err)
 		}
 	}
+	filled := s.zeroFill(g, len(records))
 	n, err := update(g.db, func(b *bolt.Bucket) error {
 		if s.o.fault != nil {
 			if err := s.o.fault(); err != nil {
@@ -199,7 +207,7 @@ func (s *Store) writeTo(g *segment, records []byte) error {
 		}
 		return errors.Join(putRecords(b, g.carried), putRecords(b, records))
 	})
-	g.carried = nil
+	n, g.carried = n+filled, nil
 	if err == nil && g.fresh {
 		n += 4 * pageSize // a new file's first pages
 		if err = os.Rename(g.path+tmpSuffix, g.path); err == nil && !s.o.noSync {

@@ -14,8 +14,8 @@ import (
 )
 
 // state is what the store knows beside its segments. It stands in meta.db as
-// one record, and is written at Open, Close, Reassign and when a segment is
-// dropped, never with data.
+// one record, and is written at Open, Close, Reassign, when a segment is
+// dropped and after SetOpened, never with data.
 type state struct {
 	Gen    uint64       `json:"gen"`    // grows with each write; the highest readable one counts
 	Epoch  uint64       `json:"epoch"`  // of the last Open or Reassign
@@ -25,6 +25,7 @@ type state struct {
 	Owed   bool         `json:"owed"`   // the run before had no end, and this one is to declare what that lost
 	Clean  bool         `json:"clean"`  // closed in order
 
+	Opened   uint64                `json:"opened,omitempty"` // see SetOpened
 	NextSeg  uint64                `json:"next_seg"`
 	Last     [frame.Lanes]frame.ID `json:"last"`     // highest frame ever stored or released
 	Released [frame.Lanes]frame.ID `json:"released"` // lags: written when the state is written anyway

@@ -123,6 +123,7 @@ type Store struct {
 	dropped  uint64 // samples given up for want of room since Open
 	badBytes int64
 	maxFrame int  // largest payload stored
+	told     bool // st.Opened is not on flash yet
 	precious bool // frames of a higher class than Normal were there since Open
 
 	pending pending
@@ -134,6 +135,22 @@ func (s *Store) Epoch() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.st.Epoch
+}
+
+// SetOpened notes that a server has heard of an epoch; the next Commit makes
+// that durable.
+func (s *Store) SetOpened(epoch uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.told = s.told || s.st.Opened != epoch
+	s.st.Opened = epoch
+}
+
+// Opened returns the last epoch that a server has heard of, 0 for none.
+func (s *Store) Opened() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.st.Opened
 }
 
 // Last returns the highest frame of a lane that the store ever held or that
