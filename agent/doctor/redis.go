@@ -180,12 +180,12 @@ func (j *judge) durability() {
 	case j.e.LevelErr != nil:
 		j.warn("durability", seen+", because the server does not tell: "+j.e.LevelErr.Error(), "grant +info and +command|info")
 		return
-	case level == uplink.Replica:
+	case level == uplink.Replica, level == uplink.AgedReplica:
 		seen += fmt.Sprintf(": %s replicas follow, and WAIT asks them", info["connected_slaves"])
 	case level == uplink.AOF:
 		seen += ": WAITAOF asks whether the log is on disk" + fsyncText(fsync)
 	case level == uplink.Age:
-		seen += ": the server writes a log but has no WAITAOF (before 7.2), so frames count as safe after 5 s" + fsyncText(fsync)
+		seen += ": the server writes a log and cannot be asked how far, or not be believed (WAITAOF is sound from Redis 8 on), so frames count as safe after 5 s" + fsyncText(fsync)
 	case want == "memory":
 		seen += ", as redis.durability asks: what the server loses in a crash is lost"
 	default:
@@ -197,7 +197,7 @@ func (j *judge) durability() {
 		j.fail("durability", seen+"; redis.durability asks for "+want, "look at the server's appendonly setting and its replicas, or set redis.durability = \"auto\"")
 	case level == uplink.Memory && want != "memory":
 		j.warn("durability", seen, log)
-	case fsync == "no" && level != uplink.Replica:
+	case fsync == "no" && (level == uplink.Age || level == uplink.AOF):
 		j.warn("durability", seen, "CONFIG SET appendfsync everysec")
 	default:
 		j.ok("durability", seen)

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -116,7 +115,7 @@ func (x *Examination) ask(ctx context.Context, s *Sink, c redis.UniversalClient)
 		if took := time.Since(start); i == 0 || took < x.Round {
 			x.Round = took
 		}
-		if err != nil && !errors.Is(err, redis.Nil) && !refused(err) {
+		if err != nil && !absent(err) && !refused(err) {
 			x.Err = s.hungUp(s.classify(err))
 			return
 		}
@@ -128,13 +127,16 @@ func (x *Examination) ask(ctx context.Context, s *Sink, c redis.UniversalClient)
 		return
 	}
 	x.inform(ctx, s, node)
-	if g, err := s.ask(ctx, c); err == nil {
-		x.Level = g.durability()
-	} else {
-		x.Level, x.LevelErr = uplink.Age, s.classify(err)
+	x.Level = s.detect(ctx, c).durability()
+	if _, err := s.ask(ctx, c); err != nil && s.o.Durability != "memory" {
+		x.LevelErr = s.classify(err)
 	}
 	x.marks(ctx, s, c)
 }
+
+// absent reports whether the server says that there is no such value. A
+// sentinel's lack of a master has the same error inside.
+func absent(err error) bool { return err == redis.Nil }
 
 // inform fills Info, Config and the clock's difference.
 func (x *Examination) inform(ctx context.Context, s *Sink, c *redis.Client) {
@@ -167,7 +169,7 @@ func (x *Examination) marks(ctx context.Context, s *Sink, c redis.UniversalClien
 	for i := range frame.Lanes {
 		text, err := c.HGet(ctx, s.keys.state, s.keys.field[i]).Result()
 		switch {
-		case errors.Is(err, redis.Nil):
+		case absent(err):
 			continue
 		case err != nil:
 			x.MarkErr = s.classify(err)

@@ -46,7 +46,7 @@ func refused(err error) bool {
 // rehearse finds out what the user may do.
 func (x *Examination) rehearse(ctx context.Context, s *Sink, c redis.UniversalClient) {
 	add := func(command, rule, who string, err error) {
-		if errors.Is(err, redis.Nil) {
+		if err != nil && absent(err) {
 			err = nil
 		}
 		x.Rights = append(x.Rights, Right{Command: command, For: who, Missing: refused(err), Err: s.classify(err), Rule: rule})

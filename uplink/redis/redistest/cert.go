@@ -49,8 +49,20 @@ func NewCA(tb testing.TB, name string) *CA {
 // clients. It returns the files of the certificate and of its key.
 func (ca *CA) Issue(name string) (certFile, keyFile string) {
 	ca.tb.Helper()
+	return ca.issue(name, 24*time.Hour)
+}
+
+// IssueExpired is Issue with a certificate that expired a minute ago.
+func (ca *CA) IssueExpired(name string) (certFile, keyFile string) {
+	ca.tb.Helper()
+	return ca.issue(name, -time.Minute)
+}
+
+func (ca *CA) issue(name string, left time.Duration) (certFile, keyFile string) {
+	ca.tb.Helper()
 	ca.serial++
 	t := template(name, ca.serial)
+	t.NotAfter = time.Now().Add(left)
 	t.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
 	t.KeyUsage = x509.KeyUsageDigitalSignature
 	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
