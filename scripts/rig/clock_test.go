@@ -1,0 +1,112 @@
+//go:build hil
+
+package rig
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/telhub/telhub/uplink/redis/redistest"
+)
+
+// TestClock sets a board's clock back by an hour and forward by a year, while
+// samples flow and while they are spooled; first with a date that nobody has
+// confirmed, then with one that was. The real `telhub audit` has the last word.
+// `make chaos` runs it, too, and takes the report from the file RIG_AUDIT.
+func TestClock(t *testing.T) {
+	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "everysec")
+	w := &history{world: &world{board: newBoard(t, "clock", server.Port(), "guest/time.toml", "guest/time-start")}}
+	w.streams = follow(t, server)
+	t.Cleanup(w.unplug)
+	compile(t, "arm64", filepath.Join(w.overlay, "usr/bin/clockset"), "build", "./guest/clockset")
+	steps := []struct {
+		name string
+		step func(*testing.T)
+	}{
+		{"boot", func(t *testing.T) {
+			w.powerOn(t, true, cool)
+			w.run(t, fmt.Sprintf("date -s @%d", time.Now().Unix()))
+		}},
+		{"a date that nobody has confirmed", func(t *testing.T) { w.setForthAndBack(t) }},
+		{"a date that is synchronised", func(t *testing.T) {
+			from := len(w.all)
+			w.synchronise(t, w.zero[0].mid())
+			w.awaitQuality(t, from, "ntp")
+			w.setForthAndBack(t)
+		}},
+		{"the audit", func(t *testing.T) {
+			w.awaitNumber(t, 1, w.counter.pause())
+			w.checkOrder(t)
+			w.checkLog(t)
+			w.audit(t, server.URL())
+		}},
+	}
+	for _, s := range steps {
+		if !t.Run(s.name, s.step) {
+			w.showLog(t)
+			t.FailNow()
+		}
+	}
+}
+
+// setForthAndBack sets the clock an hour back and then a year forward, with the
+// network and without it, and wants each number of the counter in the streams
+// once.
+func (w *history) setForthAndBack(t *testing.T) {
+	t.Helper()
+	w.awaitNumber(t, 1, w.counter.last())
+	for _, plugged := range []bool{true, false} {
+		w.link(t, plugged)
+		wait(t, 4*time.Second) // the agent finds out
+		for _, by := range []time.Duration{-time.Hour, year} {
+			jumps := w.status(t).Clock.Jumps
+			w.run(t, fmt.Sprintf("date -s @$(($(date +%%s) + %d))", int(by.Seconds())))
+			await(t, 30*time.Second, "the step", func() bool { return w.status(t).Clock.Jumps > jumps })
+			wait(t, 6*time.Second)
+			s := w.status(t)
+			t.Logf("set by %v, network %v: %+v, spool %+v", by, plugged, s.Clock, s.Spool)
+			if !plugged && s.Spool.Frames == 0 {
+				t.Error("nothing is spooled: this shows nothing")
+			}
+		}
+	}
+	w.link(t, true)
+	w.awaitNumber(t, 1, w.counter.last())
+	await(t, 60*time.Second, "the backlog's end", func() bool { return w.status(t).Spool.Frames == 0 })
+	w.read(t)
+	w.checkCounter(t, 1, w.lastNumber(1))
+	w.checkPid(t)
+}
+
+// audit runs this machine's `telhub audit` over the streams.
+func (w *history) audit(t *testing.T, url string) {
+	t.Helper()
+	dir := t.TempDir()
+	program, config := filepath.Join(dir, "telhub"), filepath.Join(dir, "telhub.toml")
+	compile(t, runtime.GOARCH, program, "build", "../../agent/cmd/telhub")
+	text := fmt.Sprintf("device = \"rig\"\nredis.url = %q\nspool.path = %q\n", url, filepath.Join(dir, "none"))
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(program, "audit", "--whole", "--config", config).CombinedOutput()
+	t.Logf("telhub audit --whole:\n%s", out)
+	if err != nil {
+		t.Errorf("telhub audit: %v", err)
+	}
+	report, err := exec.Command(program, "audit", "--whole", "--json", "--config", config).Output()
+	if err != nil || !json.Valid(report) || strings.Contains(string(out), "UNEXPLAINED") {
+		t.Errorf("telhub audit --json: %v: %s", err, report)
+	}
+	if path := os.Getenv("RIG_AUDIT"); path != "" {
+		if err := os.WriteFile(path, report, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
