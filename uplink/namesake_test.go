@@ -40,8 +40,9 @@ func TestABacklogThatAnotherBoardOvertookIsDeclared(t *testing.T) {
 	})
 }
 
-// The agent's own fence, of its last run, is no conflict, whether the answer to
-// its open came or not.
+// The agent's own fence, of its last run, is no conflict. Of a run whose opens
+// were never answered the fence is as good as another's, but nothing that was
+// stored lies below it.
 func TestTheFenceOfTheRunBeforeIsNoConflict(t *testing.T) {
 	for name, fails := range map[string]error{"answered": nil, "unanswered": errGone} {
 		t.Run(name, func(t *testing.T) {

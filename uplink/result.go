@@ -191,7 +191,6 @@ func (k *keeper) failed(j *job, now time.Time) {
 	k.silent = unreachable || timedOut(j.err)
 	if j.op == opOpen && (!unreachable || errors.Is(j.err, ErrSent)) {
 		k.openTried = true
-		k.told()
 	}
 	if j.op == opSend || j.op == opDrain {
 		k.count.Retries++
