@@ -35,6 +35,25 @@ var engines = map[string]Engine{
 			"Receivers mostly send at 9600 baud, marine instruments at 4800.",
 		stream: newNMEA,
 	},
+	"p1": {
+		Name: "p1", Kind: Serial, Mode: "115200 8N1",
+		Doc: "Smart meters with a P1 customer port: DSMR and ESMR, Belgium, Luxembourg, Sweden, Hungary. " +
+			"DSMR 2.2 and 3 send at 9600 7E1.",
+		Options: p1Options,
+		stream:  newP1,
+	},
+	"sml": {
+		Name: "sml", Kind: Serial, Mode: "9600 8N1",
+		Doc:     "German electricity meters that push SML through their optical interface.",
+		Options: smlOptions,
+		stream:  newSML,
+	},
+	"vedirect": {
+		Name: "vedirect", Kind: Serial, Mode: "19200 8N1",
+		Doc:     "Victron's VE.Direct text: solar chargers, battery monitors, inverters, converters.",
+		Options: vedirectOptions,
+		stream:  newVEDirect,
+	},
 }
 
 // Lookup finds what a sensor's "use" names: an engine, a profile of the

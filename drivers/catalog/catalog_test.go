@@ -50,7 +50,7 @@ func read(t *testing.T, s drivers.Sensor, output string) float64 {
 
 func TestEveryNameIsFound(t *testing.T) {
 	names := catalog.Names(nil)
-	for _, want := range []string{"bme280", "bmp280", "ina219", "line", "nmea", "sht4x", "tmp102", "tmp117"} {
+	for _, want := range []string{"bme280", "bmp280", "ina219", "line", "nmea", "p1", "sht4x", "sml", "tmp102", "tmp117", "vedirect"} {
 		if !slices.Contains(names, want) {
 			t.Errorf("%s is missing among %v", want, names)
 		}
@@ -154,6 +154,31 @@ func TestStreamsDecode(t *testing.T) {
 	}
 }
 
+// The engines of meters get their options.
+func TestMetersDecode(t *testing.T) {
+	open := func(use string, o catalog.Options) (s drivers.Stream, last int) {
+		t.Helper()
+		s, err := catalog.OpenStream(catalog.Spec{Engine: lookup(t, use), Options: o})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s, len(s.Outputs()) - 1
+	}
+	total := []catalog.Channel{{Name: "total", Key: "1-0:15.8.0", Unit: "J"}}
+	s, last := open("p1", catalog.Options{"out": total, "zone": time.Hour})
+	if r := feed(t, s, "/XYZ5 meter\r\n\r\n1-0:15.8.0(000001.001*kWh)\r\n!\r\n"); r.Values[last] != 3603600 {
+		t.Errorf("p1: got %v", r.Values[last])
+	}
+	s, last = open("sml", catalog.Options{"out": total, "server": "0a"})
+	if o := s.Outputs()[last]; o.Name != "total" {
+		t.Errorf("sml: got %+v", o)
+	}
+	s, last = open("vedirect", catalog.Options{"device": "bmv"})
+	if r := feed(t, s, "\r\nV\t12340\r\nChecksum\t="); r.Values[0] != 12.34 || last > 40 {
+		t.Errorf("vedirect: got %v of %d outputs", r.Values[0], last+1)
+	}
+}
+
 func TestCheckKnowsOutputsAndTheShortestPeriod(t *testing.T) {
 	facts, err := catalog.Check(catalog.Spec{Engine: lookup(t, "bmp280"), Addr: 0x76, Options: catalog.Options{
 		"oversampling_temperature": int64(1), "oversampling_pressure": int64(0), "iir_filter": int64(0), "power_mode": "forced",
@@ -182,6 +207,11 @@ func TestComplaintsNameTheOption(t *testing.T) {
 			"oversampling_temperature": int64(1), "power_mode": "forced", "standby": time.Second,
 		}},
 		{"line", "format", "is missing", nil},
+		{"p1", "key", "want the 32 hexadecimal digits", catalog.Options{"key": "12"}},
+		{"p1", "auth", "has no meaning without key", catalog.Options{"auth": "00112233445566778899aabbccddeeff"}},
+		{"p1", "out", `output "total"`, catalog.Options{"out": []catalog.Channel{{Name: "total", Key: "15.8.0"}}}},
+		{"sml", "server", "in hexadecimal digits", catalog.Options{"server": "meter"}},
+		{"sml", "out", `unit "kWh"`, catalog.Options{"out": []catalog.Channel{{Name: "total", Key: "1-0:15.8.0", Unit: "kWh"}}}},
 		{"line", "match", `type "q"`, catalog.Options{"match": "{a:q}"}},
 		{"line", "separator", "want one character", catalog.Options{"columns": []string{"a"}, "separator": "ab"}},
 		{"line", "out", `output "W"`, catalog.Options{"format": "kv", "out": []catalog.Channel{{Name: "W"}}}},
