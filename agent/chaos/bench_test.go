@@ -14,7 +14,7 @@ import (
 	"github.com/telhub/telhub/agent/chaos/toxic"
 )
 
-// device is the name of every scenario's device.
+// device is the name of a scenario's device, unless its bench says otherwise.
 const device = "chaos"
 
 // bench is what a scenario stands on: its board, its devices, what was done to
@@ -27,12 +27,14 @@ type bench struct {
 	feeders []*feeder
 	proxies []*toxic.Proxy
 	judges  string // URL of the Redis that is audited
+	device  string // may be set before agent …
+	shards  int    // … and so may redis.shards
 
 	// windows are the times in which ports were closed or devices unplugged, in
 	// order of their ends: a line of then may never have been acquired.
 	windows []window
 	kills   []window // of the agent, until its devices are there again: those runs have no last log line
-	undated bool    // gap records need not have a beginning: the scenario takes the clock away
+	undated bool     // gap records need not have a beginning: the scenario takes the clock away
 
 	findings []string // of examine
 	seen     *streams // by examine
@@ -48,7 +50,7 @@ type window struct {
 // newBench begins a scenario. Its row is in the table even if it fails.
 func newBench(t *testing.T, scenario string) *bench {
 	t.Helper()
-	b := &bench{t: t, begun: time.Now(), row: row{Scenario: scenario, Audit: "not reached"}}
+	b := &bench{t: t, device: device, shards: 1, begun: time.Now(), row: row{Scenario: scenario, Audit: "not reached"}}
 	b.node = newNode(t)
 	t.Cleanup(func() {
 		b.row.Seconds = time.Since(b.begun).Seconds()
@@ -89,7 +91,6 @@ func (b *bench) feed(n, linesPerSecond int) {
 
 // usual are the keys of every scenario; its own lines replace them.
 var usual = []string{
-	`device = "` + device + `"`,
 	`redis.maxlen = 0`,
 	`uplink.encoding = "senml"`,
 	`uplink.flush = "200ms"`,
@@ -107,7 +108,8 @@ func (b *bench) agent(url string, lines ...string) {
 		b.judges = url
 	}
 	fixed := []string{
-		fmt.Sprintf("redis.url = %q", url), fmt.Sprintf("spool.path = %q", b.node.spool), fmt.Sprintf("http.listen = %q", "unix:"+b.node.sock),
+		fmt.Sprintf("device = %q", b.device), fmt.Sprintf("redis.url = %q", url), fmt.Sprintf("redis.shards = %d", b.shards),
+		fmt.Sprintf("spool.path = %q", b.node.spool), fmt.Sprintf("http.listen = %q", "unix:"+b.node.sock),
 	}
 	text := settle(usual, fixed, lines)
 	for _, f := range b.feeders {
@@ -225,6 +227,7 @@ func (b *bench) finish() {
 // auditConfig is a consumer's configuration: an address, and a name to look for.
 func (b *bench) auditConfig() string {
 	path := filepath.Join(b.node.dir, "audit.toml")
-	b.write(path, fmt.Sprintf("device = %q\nredis.url = %q\nspool.path = %q\n", device, b.judges, filepath.Join(b.node.dir, "none")))
+	b.write(path, fmt.Sprintf("device = %q\nredis.url = %q\nredis.shards = %d\nspool.path = %q\n",
+		b.device, b.judges, b.shards, filepath.Join(b.node.dir, "none")))
 	return path
 }

@@ -29,6 +29,7 @@ type gap struct {
 // streams is what a consumer finds in the device's three streams.
 type streams struct {
 	t       *testing.T
+	device  string
 	dec     frame.Decoder
 	samples int64
 	frames  int64
@@ -46,13 +47,14 @@ func readStreams(t *testing.T, configFile string) *streams {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := agent.RedisOptions(cfg).Server
+	ro := agent.RedisOptions(cfg)
+	at := ro.Server
 	o := &goredis.UniversalOptions{Addrs: at.Addrs, DB: at.DB, MasterName: at.Master, IsClusterMode: at.Topology == redis.Cluster}
 	c := goredis.NewUniversalClient(o)
 	defer c.Close()
-	s := &streams{t: t, cells: map[string][]int64{}, words: map[string][]string{}}
+	s := &streams{t: t, device: ro.Device, cells: map[string][]int64{}, words: map[string][]string{}}
 	for _, lane := range []string{"alarm", "live", "backfill"} {
-		s.readLane(c, "telhub:{0}:"+lane)
+		s.readLane(c, redis.StreamKey(ro.Stream, redis.Shard(ro.Device, ro.Shards), lane))
 	}
 	return s
 }
@@ -84,7 +86,7 @@ func (s *streams) fault(format string, args ...any) {
 
 func (s *streams) entry(at string, v map[string]any) {
 	d, _ := v["d"].(string)
-	if v["dev"] != device {
+	if v["dev"] != s.device {
 		s.fault("%s is of device %v", at, v["dev"])
 		return
 	}
