@@ -198,6 +198,7 @@ func (s *Store) writeTo(g *segment, records []byte) error {
 			return fmt.Errorf("%s: %w", g.path, err)
 		}
 	}
+	filled := s.zeroFill(g, len(records))
 	n, err := update(g.db, func(b *bolt.Bucket) error {
 		if s.o.fault != nil {
 			if err := s.o.fault(); err != nil {
@@ -206,7 +207,7 @@ func (s *Store) writeTo(g *segment, records []byte) error {
 		}
 		return errors.Join(putRecords(b, g.carried), putRecords(b, records))
 	})
-	g.carried = nil
+	n, g.carried = n+filled, nil
 	if err == nil && g.fresh {
 		n += 4 * pageSize // a new file's first pages
 		if err = os.Rename(g.path+tmpSuffix, g.path); err == nil && !s.o.noSync {

@@ -252,8 +252,8 @@ func (b *damageBase) beside(t *testing.T, name string, m mutant) {
 		t.Fatal(err)
 	}
 	whole := slices.Clone(d)
-	if len(d) < 60*pageSize { // mutants name pages of the base; what is beyond the end stays
-		d = append(d, make([]byte, 60*pageSize-len(d))...)
+	if len(d) < 256*pageSize { // mutants name pages of the base; what is beyond the end stays
+		d = append(d, make([]byte, 256*pageSize-len(d))...)
 	}
 	m.apply(d)
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)

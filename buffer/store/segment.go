@@ -14,12 +14,13 @@ import (
 // committer writes through the active one's db under commitMu.
 type segment struct {
 	segFile
-	path  string
-	size  int64    // on disk
-	db    *bolt.DB // of the active one; nil while closed
-	file  *os.File // to read what db wrote, while that is open
-	meta  boltMeta // of the last transaction; nothing while hwm is 0
-	spans [frame.Lanes]span
+	path   string
+	size   int64    // on disk
+	db     *bolt.DB // of the active one; nil while closed
+	file   *os.File // to read what db wrote, while that is open
+	filled int64    // length of file up to which zeros were written ahead
+	meta   boltMeta // of the last transaction; nothing while hwm is 0
+	spans  [frame.Lanes]span
 
 	fresh   bool     // not yet under its final name, nor in Store.segs
 	old     *segment // in whose place a fresh one will come …

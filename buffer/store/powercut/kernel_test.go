@@ -121,6 +121,9 @@ func judgeAll(t *testing.T, p *player, cuts []cut, d *drain) *tally {
 				if err == nil {
 					v, err = b.judge(j.image, &owed, p.r.Drops, j.c.Seed%3 == 1)
 				}
+				if err == nil && v.Open > time.Second { // a busy machine is not slow twice
+					v, err = b.judge(j.image, &owed, p.r.Drops, j.c.Seed%3 == 1)
+				}
 				y.add(j.c, v, err)
 				free <- j.image
 			}
