@@ -139,13 +139,27 @@ func (s *sender) renderOrDeclare(f *frame.Frame, j *job) error {
 // countLoss counts what a gap record says was lost after it had been stored.
 // Losses before that were counted when they happened.
 func (s *sender) countLoss(f *frame.Frame, j *job) {
-	info, err := frame.ParseGapInfo(f.Payload)
-	if err != nil || info.N < 0 || info.Frames == 0 {
+	n := givenUp(f)
+	if n == 0 {
 		return
 	}
+	info, _ := frame.ParseGapInfo(f.Payload)
 	for i, c := range Causes {
 		if c == info.Cause {
-			j.lost[i] += uint64(info.N)
+			j.lost[i] += n
 		}
 	}
+}
+
+// givenUp is how many samples a gap record says the store has given up. Losses
+// before that have no frames.
+func givenUp(f *frame.Frame) uint64 {
+	if f.Kind != frame.Gap {
+		return 0
+	}
+	info, err := frame.ParseGapInfo(f.Payload)
+	if err != nil || info.Frames == 0 {
+		return 0
+	}
+	return uint64(max(info.N, 0))
 }

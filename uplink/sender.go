@@ -120,7 +120,7 @@ func (s *sender) do(ctx context.Context, j *job) {
 }
 
 // countAccepted counts the samples of earlier runs that lie in the store and
-// that Redis has already: at most a segment of each lane.
+// that Redis has already, or their gap record: at most a segment of each lane.
 func (s *sender) countAccepted(marks *[frame.Lanes]Mark) (n uint64) {
 	f := &s.scratch[0]
 	for i := range marks {
@@ -130,9 +130,7 @@ func (s *sender) countAccepted(marks *[frame.Lanes]Mark) (n uint64) {
 			if err != nil || !ok || marks[i].ID.Less(f.ID) {
 				break
 			}
-			if f.Kind == frame.Data {
-				n += uint64(f.N)
-			}
+			n += samples(f) + givenUp(f)
 			after = f.ID
 		}
 	}

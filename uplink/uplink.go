@@ -46,7 +46,8 @@ type Options struct {
 	// CutWindow is the longest Window that can have been in force in that run;
 	// 0: MaxLoss.
 	CutWindow time.Duration
-	// Carried is how many samples the store held at the start.
+	// Carried is how many samples the store held at the start, or had given up
+	// and not declared.
 	Carried uint64
 
 	Boottime func() int64 // CLOCK_BOOTTIME, nanoseconds

@@ -83,8 +83,9 @@ func (s *Store) Released(lane frame.Lane) frame.ID {
 	return s.st.Released[lane]
 }
 
-// Samples counts the samples that are committed and not released. It reads the
-// segments that are released in part.
+// Samples counts the samples that are committed and not released, and those that
+// were given up and are still to be declared, as far as that is known. It reads
+// the segments that are released in part.
 func (s *Store) Samples() (n uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,7 +96,7 @@ func (s *Store) Samples() (n uint64, err error) {
 			switch {
 			case sp.Frames == 0 || !released.Less(sp.last):
 			case released.Less(sp.first):
-				n += uint64(sp.Samples)
+				n += uint64(sp.Samples + sp.thinned)
 			default:
 				k, err := s.samplesAfterLocked(g, frame.Lane(lane), released)
 				if err != nil {
@@ -104,6 +105,9 @@ func (s *Store) Samples() (n uint64, err error) {
 				n += k
 			}
 		}
+	}
+	for i := range s.st.Notes {
+		n += uint64(max(s.st.Notes[i].N, 0))
 	}
 	return n, nil
 }
@@ -116,6 +120,9 @@ func (s *Store) samplesAfterLocked(g *segment, lane frame.Lane, after frame.ID) 
 			return n, err
 		}
 		x := at.extent(after)
-		n, after = n+uint64(x.Samples), at.id
+		if !at.cut(after) {
+			n += uint64(x.Samples + x.thinned)
+		}
+		after = at.id
 	}
 }
