@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/telhub/telhub/uplink/redis/redistest"
 )
 
@@ -53,12 +55,12 @@ func failover(t *testing.T, name string, stale bool, durability string, want pro
 		master.Kill()
 		failures = append(failures, time.Now())
 		b.fault("master killed", 1)
-		eventually(t, "promotion", func() bool { return strings.Contains(replica.Do("ROLE"), "master") })
+		eventually(t, "promotion", func() bool { return says(t, replica, "master", "ROLE") })
 		b.fault("failover", 1)
 		replica.Do("CONFIG SET masterauth \"\"")
 		b.node.forwards(500)
 		master.Start()
-		eventually(t, "replica", func() bool { return strings.Contains(replica.Do("INFO replication"), "state=online") })
+		eventually(t, "replica", func() bool { return says(t, replica, "state=online", "INFO", "replication") })
 		master, replica = replica, master
 	}
 	if stale && missed == 0 {
@@ -70,6 +72,16 @@ func failover(t *testing.T, name string, stale bool, durability string, want pro
 	b.undated = want == declares // what is released has no stamp here any more
 	b.finish()
 	b.wantPromise(want, failures)
+}
+
+// says reports whether a server's reply has a text in it. A server that is
+// promoted closes its connections, and one that is loading answers nothing.
+func says(t *testing.T, srv *redistest.Server, text string, command ...any) bool {
+	t.Helper()
+	c := goredis.NewClient(&goredis.Options{Network: "unix", Addr: srv.Socket(), MaxRetries: -1})
+	defer c.Close()
+	reply, err := c.Do(t.Context(), command...).Result()
+	return err == nil && strings.Contains(fmt.Sprint(reply), text)
 }
 
 // partition cuts the replica off while the master takes on what the agent
