@@ -130,8 +130,12 @@ func (b *bench) missing(s *streams) {
 	}
 }
 
-// age tells how long before the kill that took it a device had said a line.
+// age tells how long before the kill that took it a device had said a line; 0
+// where an end in order may have taken it before.
 func (b *bench) age(f *feeder, n int) time.Duration {
+	if b.unheard(f, f.told[n]) {
+		return 0
+	}
 	i := slices.IndexFunc(b.kills, func(w window) bool { return w.to >= f.told[n] })
 	if i < 0 {
 		return 0
@@ -139,20 +143,30 @@ func (b *bench) age(f *feeder, n int) time.Duration {
 	return max(0, time.Duration(b.kills[i].from-f.told[n])*time.Millisecond)
 }
 
-// tell describes a missing line by what was near.
+// tell describes a missing line: the gap that it is part of, and what was near.
 func (b *bench) tell(s *streams, f *feeder, n int) string {
-	text := fmt.Sprintf("%s line %d, begun %d, said %d; the ones before and after", f.name, n, f.sent[n], f.told[n])
-	for k := max(0, n-3); k < min(n+4, len(f.told)); k++ {
-		text += fmt.Sprintf(" %d: %d (stamp %d)", k, f.told[k], s.stamp(f, k, 0))
+	first, last := n, n
+	for first > 0 && s.stamp(f, first-1, 0) == 0 {
+		first--
 	}
+	for last+1 < len(f.told) && s.stamp(f, last+1, 0) == 0 {
+		last++
+	}
+	text := fmt.Sprintf("%s line %d, begun %d, said %d, is one of %d to %d;", f.name, n, f.sent[n], f.told[n], first, last)
+	for _, k := range []int{first - 2, first - 1, first, n, last, last + 1, last + 2} {
+		if k >= 0 && k < len(f.told) {
+			text += fmt.Sprintf(" %d: said %d, stamp %d;", k, f.told[k], s.stamp(f, k, 0))
+		}
+	}
+	near := func(from, to int64) bool { return from < f.told[n]+5000 && to > f.told[n]-5000 }
 	for _, k := range b.kills {
-		if k.from > f.told[n]-3000 && k.from < f.told[n]+3000 {
-			text += fmt.Sprintf("; killed at %d, devices back at %d", k.from, k.to)
+		if near(k.from, k.to) {
+			text += fmt.Sprintf(" killed at %d, devices back at %d;", k.from, k.to)
 		}
 	}
 	for _, g := range s.gaps {
-		if g.T0 != nil && *g.T0 < f.told[n]+3000 && g.T1 > f.told[n]-3000 {
-			text += fmt.Sprintf("; %s from %d to %d", g.Cause, *g.T0, g.T1)
+		if g.T0 != nil && near(*g.T0, g.T1) {
+			text += fmt.Sprintf(" %s from %d to %d;", g.Cause, *g.T0, g.T1)
 		}
 	}
 	return text
