@@ -44,6 +44,7 @@ type File struct {
 	taken   batch               // scratch
 	latest  map[string]frame.ID // of each channel, the frame that Alarms follows
 	saved   frame.ID            // UpTo of the file
+	failed  int                 // saves in a row
 }
 
 // Open reads the checkpoint at path. damage says that there was one that could
@@ -208,11 +209,20 @@ func (c *File) Taken(f *frame.Frame) {
 	c.changed = true
 }
 
+// failuresBorne is how many saves in a row may fail, at one a minute, until the
+// store need not keep alarms for the record any more: it would never forget what
+// lies beside them, and a full one would refuse samples for ever. A power cut
+// then may tell alarms again.
+const failuresBorne = 60
+
 // Saved returns up to where lane alarm is on the record: what the store holds
 // behind it must stay there.
 func (c *File) Saved() frame.ID {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.failed >= failuresBorne {
+		return c.st.UpTo
+	}
 	return c.saved
 }
 
@@ -264,8 +274,10 @@ func (c *File) Save(counters map[string]Counter, boots []clock.Boot) error {
 	defer c.mu.Unlock()
 	if err != nil {
 		c.changed = true
+		c.failed++
 		return err
 	}
+	c.failed = 0
 	if c.saved.Less(st.UpTo) {
 		c.saved = st.UpTo
 	}
