@@ -51,12 +51,13 @@ func Mount(behind, dir string) (*Disk, error) {
 	return d, nil
 }
 
-// Close lets everything go that hangs and unmounts. Programs that still use
-// the disk keep what they have open until they end, and Close waits for them.
+// Close lets everything go that hangs and unmounts. For programs that still use
+// the disk, and for other mount namespaces that have a copy of it, it is dead
+// from then on.
 func (d *Disk) Close() (err error) {
 	d.close.Do(func() {
 		d.Heal()
-		err = syscall.Unmount(d.dir, syscall.MNT_DETACH)
+		err = syscall.Unmount(d.dir, syscall.MNT_FORCE|syscall.MNT_DETACH)
 		err = errors.Join(err, <-d.ended)
 		d.work.Wait()
 		d.tree.closeAll()
