@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,6 +66,39 @@ func TestWhatASampleCostsFlash(t *testing.T) {
 	}
 }
 
+// The size of segments hardly matters for what a sample costs: only where
+// samples are many does a segment fill at all, and there a new one costs little
+// beside them.
+func TestSegmentSizeHardlyMatters(t *testing.T) {
+	if os.Getenv("TELHUB_FLASH_DIR") == "" {
+		o := fast
+		o.segment = 256 << 10
+		if x := o.run(t, 2*time.Minute); x.segments < 1 {
+			t.Errorf("%+v", x)
+		}
+		return
+	}
+	for _, c := range []struct {
+		o       outage
+		maxLoss time.Duration
+		d       time.Duration
+	}{{slow, 5 * time.Second, time.Hour}, {usual, 5 * time.Minute, 3 * time.Hour}, {fast, 5 * time.Second, 20 * time.Minute}, {fast, 2 * time.Minute, 40 * time.Minute}} {
+		least, most := math.Inf(1), 0.0
+		for _, segment := range []int64{512 << 10, 1 << 20, 4 << 20, 16 << 20} {
+			o := c.o
+			o.maxLoss, o.segment = c.maxLoss, segment
+			x := o.run(t, c.d)
+			bytes := float64(x.device) / float64(x.samples)
+			least, most = min(least, bytes), max(most, bytes)
+			t.Logf("%5.0f/s max_loss %-5v segments of %5d kB: device %8.2f B/sample, write calls %8.2f, %d segments",
+				o.rate(), c.maxLoss, segment>>10, bytes, float64(x.own)/float64(x.samples), x.segments)
+		}
+		if most > 1.35*least {
+			t.Errorf("%.0f/s: from %.3g to %.3g bytes a sample", c.o.rate(), least, most)
+		}
+	}
+}
+
 // check's estimate for that day is what the day then comes to, with real
 // sensors' noise allowed for.
 func TestTheEstimateIsWhatADayComesTo(t *testing.T) {
@@ -79,9 +113,9 @@ func TestTheEstimateIsWhatADayComesTo(t *testing.T) {
 		window time.Duration
 		device float64 // bytes a sample, measured
 	}{
-		{slow, 5 * time.Second, 4526}, {slow, 5 * time.Minute, 94},
-		{usual, 5 * time.Second, 241}, {usual, 30 * time.Second, 46}, {usual, 5 * time.Minute, 9.4},
-		{fast, 5 * time.Second, 2.6}, {fast, 2 * time.Minute, 0.6},
+		{slow, 5 * time.Second, 4299}, {slow, 5 * time.Minute, 92},
+		{usual, 5 * time.Second, 220}, {usual, 30 * time.Second, 42}, {usual, 5 * time.Minute, 6.6},
+		{fast, 5 * time.Second, 2.7}, {fast, 2 * time.Minute, 0.6},
 	} {
 		p := m.o.plan()
 		b := Budget{Pending: pendingBytes, PayloadPerSecond: sampleBytes * m.o.rate(), channels: len(p.schema.Channels)}
