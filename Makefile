@@ -81,6 +81,7 @@ fuzz: ## run every fuzz target for FUZZTIME (60s) each
 lint: ## gofmt, vet, staticcheck
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
 	$(GO) vet ./...
+	$(GO) vet -tags chaos ./agent/chaos
 	$(GO) tool staticcheck ./...
 
 .PHONY: bench
