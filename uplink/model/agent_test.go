@@ -4,12 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
-	"testing/synctest"
 	"time"
 
 	"github.com/telhub/telhub/buffer/store"
@@ -29,6 +26,7 @@ type setup struct {
 	latency  time.Duration
 	maxlen   string
 	breaker  uplink.BreakerOptions
+	surplus  int                             // a control's fault: the pool has more frames than the queues have room
 	wrapDisk func(uplink.Store) uplink.Store // a control's fault
 	wrapSink func(uplink.Sink) uplink.Sink
 }
@@ -59,7 +57,8 @@ type board struct {
 	wasCut    bool        // once
 	blind     atomic.Bool // cut, and not connected since
 	unnoticed []uint64    // samples that the server lost in this run
-	early     bool        // an earlier run released frames before they were durable
+	fell      atomic.Bool // it was cut in the middle of a write
+	left      string      // … and this is what is left of its directory
 }
 
 const (
@@ -84,7 +83,7 @@ func (b *board) switchOn() {
 	b.h.boots++
 	b.boot = frame.BootID{1, byte(b.h.boots)}
 	b.booted = b.h.milli() - 5000
-	b.h.bootedAt[b.boot.String()] = b.booted
+	b.h.bootedAt[b.boot.String()], b.h.owner[b.boot.String()] = b.booted, b.id
 	b.dates.begin(b.boot, b.booted, quality)
 }
 
@@ -110,6 +109,7 @@ func (b *board) event(e uplink.Event) {
 		b.blind.Store(false)
 	case uplink.EventFenced:
 		b.h.note("fenced", b.id)
+		b.h.happened(wasFenced)
 	}
 }
 
@@ -118,9 +118,10 @@ func (b *board) start() {
 	if b.running {
 		return
 	}
-	b.wire = &wire{srv: b.h.server, maxlen: b.o.maxlen, latency: b.o.latency, dead: make(chan struct{}), sending: b.sending}
+	b.wire = &wire{srv: b.h.server, maxlen: b.o.maxlen, latency: b.o.latency, dead: make(chan struct{}), sending: b.sending, happened: b.h.happened, broken: b.broken}
 	b.wire.link = b.h.link
-	size := frame.PoolSize{Small: smallFrames, SmallBytes: smallBytes, Large: largeFrames, LargeBytes: 1 << 10}
+	b.fell.Store(false)
+	size := frame.PoolSize{Small: smallFrames + b.o.surplus, SmallBytes: smallBytes, Large: largeFrames, LargeBytes: 1 << 10}
 	if b.o.small {
 		size.LargeBytes = largeBytes
 	}
@@ -152,7 +153,7 @@ func (b *board) openStore(o *uplink.Options) {
 	if len(report.Salvaged) > 0 {
 		b.h.fail("the store was damaged")
 	}
-	b.disk = &disk{Store: s, dead: make(chan struct{}), kept: b.kept, cleared: map[uint64]time.Time{}}
+	b.disk = &disk{Store: s, dead: make(chan struct{}), kept: b.kept, cleared: map[uint64]time.Time{}, happened: b.h.happened}
 	o.Store, o.Epoch = b.disk, report.Epoch
 	if o.Carried, err = s.Samples(); err != nil {
 		b.h.fail("samples in the store: %v", err)
@@ -187,7 +188,7 @@ func (b *board) powerCut(u *store.Unclean) *frame.GapInfo {
 func (b *board) replay() {
 	f := frame.Frame{Payload: make([]byte, 0, largeBytes)}
 	for {
-		ok, err := b.disk.Store.Next(frame.Alarm, b.kept, &f)
+		ok, err := b.disk.Store.Peek(frame.Alarm, b.kept, &f)
 		if err != nil {
 			b.h.fail("alarms in the store: %v", err)
 		}
@@ -215,8 +216,23 @@ func (b *board) end() {
 	}
 	b.h.mu.Unlock()
 	c := b.up.Status().Counters
-	b.early = b.early || c.Early > 0
-	b.h.refused = b.h.refused || b.o.drop == store.DropNewest && c.Lost[slices.Index(uplink.Causes[:], frame.StoreFull)] > 0
+	if b.disk != nil && b.wire.asked() {
+		noted := b.disk.Store.Opened()
+		if b.fell.Load() {
+			noted = b.disk.told.Load()
+		}
+		if noted != b.disk.Store.Epoch() || excuseConflict && b.fell.Load() {
+			b.h.excuse(frame.Conflict) // an open of unknown fate: its own fence may look foreign
+		}
+	}
+	if c.Lost[slices.Index(uplink.Causes[:], frame.StoreFull)] > 0 {
+		if b.o.drop == store.DropNewest {
+			b.h.happened(fullNewest)
+			b.h.refused = true
+		} else {
+			b.h.happened(fullOldest)
+		}
+	}
 	if b.disk != nil {
 		b.disk.mu.Lock()
 		b.kept = b.disk.kept
@@ -232,7 +248,6 @@ func (b *board) shutdown() {
 	if b.wasCut { // what an earlier run's memory held is nowhere
 		b.h.lostTwice(b.h.undeclared(b.unnoticed))
 	}
-	b.unnoticed = nil
 	b.stop()
 	select {
 	case safe := <-b.done:
@@ -241,6 +256,11 @@ func (b *board) shutdown() {
 	case <-time.After(2 * time.Minute):
 		b.h.fail("the uplink does not end")
 	}
+	if b.fell.Load() {
+		b.buryRun(false)
+		return
+	}
+	b.unnoticed = nil
 	b.end()
 	if b.disk == nil {
 		b.h.lostMemory(b)
@@ -255,42 +275,6 @@ func (b *board) shutdown() {
 	}
 	if err := closing(); err != nil {
 		b.h.fail("the store does not close: %v", err)
-	}
-}
-
-// cut ends the run as a power cut (or a kill, in the same boot) would: memory is
-// gone, the store is as of the last commit. What is on the wire still arrives.
-func (b *board) cut(sameBoot bool) {
-	if !b.running {
-		return
-	}
-	synctest.Wait() // no write is under way
-	old := b.dir
-	if b.disk != nil {
-		b.gen++
-		b.dir = filepath.Join(b.h.dir, fmt.Sprintf("%d-%d", b.id, b.gen))
-		if err := copyDir(b.dir, old); err != nil {
-			b.h.fail("%v", err)
-		}
-		b.h.alarmsAtCut(b)
-		b.h.lostTwice(b.h.undeclared(b.unnoticed))
-		b.unnoticed, b.wasCut = nil, true
-		b.blind.Store(true)
-		close(b.disk.dead)
-	}
-	close(b.wire.dead)
-	b.stop()
-	<-b.done
-	b.end()
-	if b.disk != nil {
-		b.disk.Store.Close()
-		os.RemoveAll(old)
-	} else {
-		b.h.lostMemory(b)
-	}
-	b.starved = 0
-	if !sameBoot {
-		b.switchOn()
 	}
 }
 
@@ -332,9 +316,19 @@ func (b *board) sending(batch *uplink.Batch) {
 	}
 }
 
+// broken notes that something was broken on the wire.
+func (b *board) broken(what string) {
+	b.h.mu.Lock()
+	defer b.h.mu.Unlock()
+	b.h.failLocked("%s", what)
+}
+
 // submit hands in a frame of n samples of a class, with a payload of so many bytes.
 func (b *board) submit(n int, class frame.Class, size int) {
 	h := b.h
+	if b.fell.Load() {
+		return // nobody is there to take samples
+	}
 	f := b.pool.Get(size)
 	if f == nil {
 		b.starved += uint64(n)
@@ -365,13 +359,4 @@ func (b *board) declareStarved(f *frame.Frame) {
 		b.h.fail("%v", err)
 	}
 	b.up.Submit(f)
-}
-
-var breakers = []uplink.BreakerOptions{
-	{Failures: 1, Open: 200 * time.Millisecond, OpenMax: 2 * time.Second},
-	{Failures: 3, Open: time.Second, OpenMax: 10 * time.Second},
-}
-
-func newBreaker(o uplink.BreakerOptions, seed uint64) *uplink.Breaker {
-	return uplink.NewBreaker(o, rand.New(rand.NewPCG(seed, 1)))
 }

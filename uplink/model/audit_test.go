@@ -18,12 +18,20 @@ func parseEntry(e entry) (redis.Entry, error) {
 
 // loss is a gap record as a consumer reads it.
 type loss struct {
+	board    int
 	lane     frame.Lane
 	cause    frame.Cause
 	n        int64 // -1 unknown
 	t0, t1   int64 // milliseconds of the history
 	open     bool  // nothing is known of the beginning
 	from, to frame.ID
+}
+
+// run is what has an order: what one board numbered under an epoch. Two agents
+// of one name can use the same.
+type run struct {
+	epoch uint64
+	board int
 }
 
 // ledger is what an audit finds in the streams.
@@ -53,7 +61,7 @@ func (h *history) audit() {
 
 func (a *ledger) read(lane frame.Lane) {
 	var last frame.ID
-	newest := map[uint64]int64{} // by epoch
+	newest := map[run]int64{}
 	for _, raw := range a.h.server.stream(lane) {
 		e, err := parseEntry(raw)
 		if err != nil {
@@ -67,11 +75,12 @@ func (a *ledger) read(lane frame.Lane) {
 			a.gap(lane, &e, last)
 		} else {
 			first := a.data(lane, &e)
-			if was, ok := newest[e.ID.Epoch]; ok && was >= first {
+			r := run{e.ID.Epoch, a.h.owner[e.Boot]}
+			if was, ok := newest[r]; ok && was >= first {
 				a.h.logf("%v %v: sample %d follows %d", lane, e.ID, first, was)
 				a.h.fail("order: samples of a lane and epoch are not in order")
 			}
-			newest[e.ID.Epoch] = first
+			newest[r] = first
 		}
 		last = e.ID
 	}
@@ -114,7 +123,7 @@ func (a *ledger) gap(lane frame.Lane, e *redis.Entry, before frame.ID) {
 	if err := json.Unmarshal(e.Data, &g); err != nil {
 		a.h.fail("gap record: %v", err)
 	}
-	x := loss{lane: lane, cause: g.Cause, n: -1, t1: a.h.at(e, g.T1), open: g.T0 == nil, from: before, to: e.ID}
+	x := loss{board: a.h.owner[e.Boot], lane: lane, cause: g.Cause, n: -1, t1: a.h.at(e, g.T1), open: g.T0 == nil, from: before, to: e.ID}
 	if g.N != nil {
 		x.n = *g.N
 	}
@@ -123,9 +132,14 @@ func (a *ledger) gap(lane frame.Lane, e *redis.Entry, before frame.ID) {
 	}
 	a.h.logf("%v %v: gap record %s by boot %s, %s: %d to %d", lane, e.ID, e.Data, e.Boot, e.Quality, x.t0, x.t1)
 	a.losses = append(a.losses, x)
+	a.h.happened(gapRecords)
 }
 
-func (x *loss) covers(at int64) bool { return at <= x.t1 && (x.open || x.t0 <= at) }
+// covers reports whether a sample lies in the record's span. A board declares
+// its own losses only.
+func (x *loss) covers(s *sample) bool {
+	return x.board == s.board && s.at <= x.t1 && (x.open || x.t0 <= s.at)
+}
 
 // balance is the promise: acquired = delivered + declared lost.
 func (a *ledger) balance() {
@@ -161,7 +175,7 @@ func (a *ledger) balance() {
 			continue
 		}
 		missing++
-		if !a.covered(s.at) && !h.twice[uint64(n)] && !h.refused {
+		if !a.covered(s) && !h.pardons(uint64(n)) {
 			h.logf("sample %d of board %d, taken at %d", n, s.board, s.at)
 			h.fail("a sample is missing and nothing says so")
 		}
@@ -172,9 +186,9 @@ func (a *ledger) balance() {
 	}
 }
 
-func (a *ledger) covered(at int64) bool {
+func (a *ledger) covered(s *sample) bool {
 	for i := range a.losses {
-		if a.losses[i].covers(at) {
+		if a.losses[i].covers(s) {
 			return true
 		}
 	}
@@ -195,7 +209,7 @@ func (h *history) undeclared(list []uint64) (left []uint64) {
 		}
 	}
 	for _, n := range list {
-		if !a.covered(h.samples[n].at) {
+		if !a.covered(&h.samples[n]) {
 			left = append(left, n)
 		}
 	}

@@ -18,7 +18,7 @@ type config struct {
 	script string
 	tweak  func(*setup) // a control's fault, or what a control needs to show it
 	two    bool         // two agents, always
-	kept   bool         // the server keeps what it promised, and the store is never full
+	seen   *tally       // what occurred; may be nil
 	plain  bool         // one agent with a large store and no server that forgets
 	steps  func(h *history) map[string]func(*rapid.T)
 }
@@ -81,20 +81,27 @@ func ramDir() string {
 // drawHistory draws what a history is made of.
 func drawHistory(rt *rapid.T, dir string, c config) *history {
 	kind := serverKind(rapid.IntRange(0, int(serverKinds)-1).Draw(rt, "server"))
-	if c.kept {
-		kind = rapid.SampledFrom([]serverKind{logServer, alwaysServer}).Draw(rt, "log")
-	}
 	n := 1
-	if c.two {
-		n = 2
+	if c.two || !c.plain && rapid.IntRange(0, 7).Draw(rt, "two") == 7 {
+		n, kind = 2, alwaysServer
 	}
-	return newHistory(rt, dir, kind, c.script, drawSetup(rt, c), n)
+	o := drawSetup(rt, c)
+	if n == 2 {
+		o.store, o.small = true, false
+	}
+	h := newHistory(rt, dir, kind, c.script, o, n)
+	h.seen, h.overtaken = c.seen, n == 2 && c.script == ""
+	h.happened(levelMemory + fault(kind.level()))
+	if !o.store {
+		h.happened(noStore)
+	}
+	return h
 }
 
 // newHistory makes a server and so many agents; script "" is the one that ships.
 func newHistory(rt reporter, dir string, kind serverKind, script string, o setup, agents int) *history {
 	h := &history{
-		rt: rt, dir: dir, begun: time.Now(), bootedAt: map[string]int64{}, replayed: map[uint64]bool{}, twice: map[uint64]bool{},
+		rt: rt, dir: dir, begun: time.Now(), bootedAt: map[string]int64{}, owner: map[string]int{}, replayed: map[uint64]bool{}, excuses: excuses{atOnce: map[uint64]bool{}},
 		alarms: map[uint64]pendingAlarm{}, executed: map[frame.Lane]map[frame.ID]string{}, excused: map[frame.Cause]bool{},
 	}
 	for l := range frame.Lane(frame.Lanes) {
@@ -104,7 +111,7 @@ func newHistory(rt reporter, dir string, kind serverKind, script string, o setup
 		script = appendScript()
 	}
 	h.server = newServer(kind, script)
-	h.server.keys.added = h.added
+	h.server.keys.added, h.server.keys.failed = h.added, func() { h.happened(commandFailed) }
 	h.small = o.small
 	for i := range agents {
 		h.boards = append(h.boards, newBoard(h, i, o))
@@ -128,7 +135,7 @@ func drawSetup(rt *rapid.T, c config) setup {
 		o.drop = store.DropNewest
 	}
 	o.sync = rapid.IntRange(0, 5).Draw(rt, "sync") == 5
-	if c.plain || c.kept {
+	if c.plain {
 		o.store, o.small, o.sync = true, false, false
 	}
 	if c.tweak != nil {

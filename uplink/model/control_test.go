@@ -2,11 +2,11 @@ package model
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"regexp"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -46,6 +46,10 @@ func TestControls(t *testing.T) {
 		{"script/gap check removed", "missing", config{script: mutant("if i == 7 or ARGV[i - 9] ~= e or ARGV[i - 8] ~= s then", "if false then")}},
 		{"script/no check at all", "order|twice", config{script: mutant("if ARGV[3] ~= e or ARGV[4] ~= s then", "if false then"), plain: true}},
 		{"script/mark not taken back", "missing", config{script: mutant("redis.call('HSET', KEYS[2], ARGV[1], ARGV[2] .. ';' .. e .. ';' .. s)\n    return r", "return r")}},
+		{"script/fences not compared", "fenced|order|twice|two contents|missing|not delivered", config{script: mutant("if tonumber(ARGV[2]) < tonumber(f) then", "if false then"), two: true}},
+		{"sink/hides the fence", "a fenced agent goes on", config{two: true, tweak: sinks(func(s uplink.Sink) uplink.Sink { return &defiant{s} })}},
+		{"store/dates of a neighbour", "another one's date", config{tweak: disks(func(s uplink.Store) uplink.Store { return &misdated{Store: s} })}},
+		{"pool/more frames than room", "frames free and .* held|over its capacity", config{tweak: func(o *setup) { o.surplus = 1 }}},
 		{"store/forgets a frame", "missing", config{tweak: disks(func(s uplink.Store) uplink.Store { return &forgetful{s} })}},
 		{"store/commits nothing", "missing|not in the store|not delivered", config{tweak: disks(func(s uplink.Store) uplink.Store { return &lazy{s} })}},
 		{"store/swaps two frames", "twice|order", config{tweak: disks(func(s uplink.Store) uplink.Store { return &swapping{s} })}},
@@ -125,6 +129,36 @@ func (s *swapping) Next(lane frame.Lane, after frame.ID, dst *frame.Frame) (bool
 	return true, nil
 }
 
+// misdated hands out each frame with the stamps of the one before it.
+type misdated struct {
+	uplink.Store
+	t0, t1 int64
+}
+
+func (s *misdated) Next(lane frame.Lane, after frame.ID, dst *frame.Frame) (bool, error) {
+	ok, err := s.Store.Next(lane, after, dst)
+	if ok && dst.Kind == frame.Data {
+		t0, t1 := dst.T0, dst.T1
+		if s.t0 != 0 {
+			dst.T0, dst.T1 = s.t0, s.t1
+		}
+		s.t0, s.t1 = t0, t1
+	}
+	return ok, err
+}
+
+// defiant takes a fence for a broken connection.
+type defiant struct{ uplink.Sink }
+
+func (s *defiant) Append(ctx context.Context, b *uplink.Batch) error {
+	err := s.Sink.Append(ctx, b)
+	var f *uplink.FencedError
+	if errors.As(err, &f) {
+		return errReset
+	}
+	return err
+}
+
 // lying reports success for each fifth batch without sending it.
 type lying struct {
 	uplink.Sink
@@ -174,75 +208,4 @@ type leaking struct{ uplink.Sink }
 func (s *leaking) Append(ctx context.Context, b *uplink.Batch) error {
 	go func() { <-make(chan struct{}) }()
 	return s.Sink.Append(ctx, b)
-}
-
-// A breaker is a function of its seed and of what happens at what time.
-func TestBreakerIsDeterministic(t *testing.T) {
-	expectFailures(t)
-	rapid.Check(t, func(rt *rapid.T) {
-		if !sameBreakers(rt, 7, 7) {
-			rt.Fatal("two breakers of one seed differ")
-		}
-	})
-	tb := &caught{T: t}
-	if rapid.Check(tb, func(rt *rapid.T) {
-		if !sameBreakers(rt, 7, 8) {
-			rt.Fatal("differ")
-		}
-	}); !tb.failed {
-		t.Error("two breakers of different seeds are told apart by nothing")
-	}
-}
-
-// sameBreakers drives two breakers side by side and checks each transition
-// against what the breaker's states allow.
-func sameBreakers(rt *rapid.T, seedA, seedB uint64) (same bool) {
-	o := rapid.SampledFrom(breakers).Draw(rt, "options")
-	a, b := newBreaker(o, seedA), newBreaker(o, seedB)
-	now, failures := time.Unix(0, 0), 0
-	for range rapid.IntRange(1, 40).Draw(rt, "events") {
-		now = now.Add(rapid.SampledFrom([]time.Duration{0, 10 * time.Millisecond, time.Second, 15 * time.Second}).Draw(rt, "pause"))
-		was := a.State()
-		event := rapid.IntRange(0, 3).Draw(rt, "event")
-		if was == uplink.Open && event < 2 {
-			event = 2 // results come from attempts
-		}
-		switch event {
-		case 0:
-			a.Success()
-			b.Success()
-			failures = 0
-			if a.State() != uplink.Closed {
-				rt.Fatalf("a success leaves it %v", a.State())
-			}
-		case 1:
-			a.Failure(now)
-			b.Failure(now)
-			failures++
-			if want := was == uplink.HalfOpen || failures >= o.Failures; (a.State() == uplink.Open) != want {
-				rt.Fatalf("failure %d of %d in state %v leaves it %v", failures, o.Failures, was, a.State())
-			}
-			if a.State() == uplink.Open {
-				failures = 0
-			}
-		case 2:
-			may := a.Allow(now)
-			if b.Allow(now) != may {
-				return false
-			}
-			if may && (was == uplink.HalfOpen || (was == uplink.Open) != (a.State() == uplink.HalfOpen)) {
-				rt.Fatalf("an attempt in state %v leaves it %v", was, a.State())
-			}
-		case 3:
-			a.Wake(now)
-			b.Wake(now)
-		}
-		if a.State() != b.State() || a.Trips() != b.Trips() || !a.Next().Equal(b.Next()) {
-			return false
-		}
-		if wait := a.Next().Sub(now); wait > o.OpenMax {
-			rt.Fatalf("waits %v, at most %v is asked for", wait, o.OpenMax)
-		}
-	}
-	return true
 }

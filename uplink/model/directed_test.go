@@ -74,11 +74,11 @@ func (h *history) flushTwice(first, second time.Duration, again bool) {
 	b.disk.trouble(0, 60*time.Millisecond, 0)
 	alarms(5)
 	time.Sleep(first)
-	h.forgets(h.server.flush)
+	h.forgets(flushedAll, h.server.flush)
 	b.submit(1, frame.Urgent, 16)
 	time.Sleep(second)
 	if again {
-		h.forgets(h.server.flush)
+		h.forgets(flushedAll, h.server.flush)
 	} else {
 		b.wire.set(linkUp, fate{kind: isReset})
 	}

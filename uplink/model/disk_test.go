@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/telhub/telhub/buffer/store"
@@ -19,7 +20,12 @@ import (
 // agent's record of alarms, too, which lets the store forget them.
 type disk struct {
 	*store.Store
-	dead chan struct{} // closed when the run is cut short
+	dead     chan struct{} // closed when the run is cut short
+	happened func(fault)
+
+	told atomic.Uint64 // the epoch that is noted on flash as one that the server has heard of
+
+	io sync.Mutex // held while files are written or copied
 
 	mu            sync.Mutex // guards all below
 	failing       int        // so many commits fail
@@ -32,6 +38,8 @@ type disk struct {
 	last          time.Time // when Next was called last …
 	many          int       // … and how often at that instant
 	cleared       map[uint64]time.Time
+	bomb          func() // cuts the power …
+	fuse          int    // … at the instant before or after a write that so many others precede
 }
 
 var _ uplink.Store = (*disk)(nil)
@@ -91,13 +99,21 @@ func (d *disk) Commit() error {
 	if before > 0 {
 		d.pause(before)
 	}
-	if d.gone() {
-		return nil
+	if before+after >= time.Second {
+		d.happened(commitSlow)
 	}
 	if failing {
+		d.happened(commitFailed)
 		return errDisk
 	}
-	err := d.Store.Commit()
+	err := d.write(func() error {
+		told := d.Store.Opened()
+		err := d.Store.Commit()
+		if err == nil {
+			d.told.Store(told)
+		}
+		return err
+	})
 	if after > 0 {
 		d.pause(after)
 	}
@@ -114,6 +130,52 @@ func (d *disk) Commit() error {
 	}
 	d.waiting = d.waiting[n:]
 	return nil
+}
+
+// write writes files, and lets the power fail before or after that.
+func (d *disk) write(do func() error) error {
+	d.io.Lock()
+	defer d.io.Unlock()
+	d.burn(cutBeforeWrite)
+	if d.gone() {
+		return nil
+	}
+	err := do()
+	d.burn(cutAfterWrite)
+	return err
+}
+
+// burn shortens the fuse.
+func (d *disk) burn(f fault) {
+	d.mu.Lock()
+	bomb := d.bomb
+	if bomb == nil || d.gone() {
+		d.mu.Unlock()
+		return
+	}
+	if d.fuse--; d.fuse >= 0 {
+		d.mu.Unlock()
+		return
+	}
+	d.bomb = nil
+	d.mu.Unlock()
+	d.happened(f)
+	bomb()
+}
+
+// arm lets the power fail at an instant before or after a write that so many
+// others precede; nil never.
+func (d *disk) arm(bomb func(), fuse int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.bomb, d.fuse = bomb, fuse
+}
+
+// SetOpened implements uplink.Store.
+func (d *disk) SetOpened(epoch uint64) {
+	if !d.gone() {
+		d.Store.SetOpened(epoch)
+	}
 }
 
 // Next implements uplink.Store.
@@ -140,7 +202,7 @@ func (d *disk) Reassign(to uint64) error {
 		return nil
 	}
 	from := d.Store.Epoch()
-	err := d.Store.Reassign(to)
+	err := d.write(func() error { return d.Store.Reassign(to) })
 	if err == nil {
 		d.mu.Lock()
 		defer d.mu.Unlock()

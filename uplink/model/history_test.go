@@ -45,17 +45,15 @@ type history struct {
 	link     linkState
 	boots    int
 	bootedAt map[string]int64 // by the text of a boot's ID
+	owner    map[string]int   // … which board booted
 	small    bool
 
 	samples       []sample
 	replayed      map[uint64]bool // alarms that a start found in the store
 	atCut         []uint64        // alarms that Redis had at a cut and the record had not
 	alarmsDropped bool
-	twice         map[uint64]bool // lost by the server and the agent at once
-
-	// refused: a run ended after a full store with DropNewest had refused
-	// frames. What it stored later hides where that loss began: a known limit.
-	refused bool
+	excuses
+	seen *tally // what occurred
 
 	mu       sync.Mutex // guards all below
 	err      string     // first failure seen by another goroutine
@@ -93,6 +91,9 @@ func (h *history) excuse(causes ...frame.Cause) {
 	}
 }
 
+// happened notes that a fault occurred.
+func (h *history) happened(f fault) { h.seen.add(f) }
+
 // take numbers n new samples and returns the first one's.
 func (h *history) take(b *board, n int, class frame.Class) (first uint64) {
 	first = uint64(len(h.samples))
@@ -113,7 +114,7 @@ func (h *history) lostMemory(b *board) {
 }
 
 // forgetting runs what may make the server lose entries, and notes which.
-func (h *history) forgetting(do func()) {
+func (h *history) forgetting(f fault, do func()) {
 	before := h.delivered()
 	do()
 	after := h.delivered()
@@ -122,6 +123,9 @@ func (h *history) forgetting(do func()) {
 		if !after[n] {
 			lost = append(lost, n)
 		}
+	}
+	if len(lost) > 0 {
+		h.happened(f)
 	}
 	for _, b := range h.boards {
 		if b.blind.Load() {
@@ -144,7 +148,7 @@ func (h *history) forgetting(do func()) {
 // them: the promise does not cover them.
 func (h *history) lostTwice(list []uint64) {
 	for _, n := range list {
-		h.twice[n] = true
+		h.atOnce[n] = true
 	}
 }
 
@@ -195,9 +199,27 @@ func (h *history) check() {
 		h.fail("%s", err)
 	}
 	for _, b := range h.boards {
+		if b.running && b.fell.Load() {
+			b.endFall()
+			synctest.Wait()
+		}
 		if b.running {
 			b.bounds()
+			b.saysFenced()
+			if b.up.Status().AwaitingTime {
+				h.happened(syncAwaited)
+			}
 		}
+	}
+}
+
+// saysFenced checks that an agent that was fenced says so.
+func (b *board) saysFenced() {
+	b.wire.mu.Lock()
+	fenced := b.wire.fenced
+	b.wire.mu.Unlock()
+	if fenced && !b.fell.Load() && !b.up.Status().Fenced {
+		b.h.fail("a fenced agent does not say so")
 	}
 }
 
@@ -223,9 +245,6 @@ func (h *history) run(rt *rapid.T, c config) {
 		b.start()
 	}
 	steps := h.steps()
-	if c.kept {
-		delete(steps, "forget")
-	}
 	if c.steps != nil {
 		steps = c.steps(h)
 	}
@@ -241,12 +260,10 @@ func (h *history) abandon() {
 		if !b.running {
 			continue
 		}
-		if b.disk != nil && !b.disk.gone() {
-			close(b.disk.dead)
-		}
-		select {
-		case <-b.wire.dead:
-		default:
+		if !b.fell.Swap(true) {
+			if b.disk != nil {
+				close(b.disk.dead)
+			}
 			close(b.wire.dead)
 		}
 		b.stop()
@@ -294,6 +311,7 @@ func (b *board) calm() {
 		b.wire.clear()
 		if b.disk != nil {
 			b.disk.trouble(0, 0, 0)
+			b.disk.arm(nil, 0)
 		}
 		b.flushStarved()
 	}

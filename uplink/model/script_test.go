@@ -23,6 +23,7 @@ type keyspace struct {
 
 	failing string                    // this command fails …
 	after   int                       // … after so many that succeed
+	failed  func()                    // hears of that
 	added   func(key string, e entry) // hears of each XADD
 }
 
@@ -70,6 +71,7 @@ func (k *keyspace) call(args []string) (lua.LValue, error) {
 	if k.failing != "" && args[0] == k.failing {
 		if k.after--; k.after < 0 {
 			k.failing = ""
+			k.failed()
 			return nil, errOOM
 		}
 	}

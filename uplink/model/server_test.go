@@ -36,6 +36,8 @@ type server struct {
 	keys     *keyspace
 	lua      *interpreter
 	scripted bool     // the script is in its cache
+	flushed  bool     // it was, until SCRIPT FLUSH
+	executed int      // calls of the script
 	synced   snapshot // what its disk has
 	fsynced  time.Time
 	replica  snapshot
@@ -69,7 +71,8 @@ func (s *server) eval(session int, whole bool, keys, argv []string) (string, err
 	case !whole && !s.scripted:
 		return "", errNoScript
 	}
-	s.scripted = true
+	s.scripted, s.flushed = true, false
+	s.executed++
 	s.tickLocked()
 	reply, err := s.lua.run(keys, argv)
 	if s.kind == alwaysServer {
@@ -181,7 +184,21 @@ func (s *server) flush() {
 func (s *server) flushScripts() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.scripted = false
+	s.flushed, s.scripted = s.scripted || s.flushed, false
+}
+
+// calls returns how many calls of the script were executed.
+func (s *server) calls() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.executed
+}
+
+// wasFlushed reports whether SCRIPT FLUSH is why the script is not there.
+func (s *server) wasFlushed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.flushed
 }
 
 // fail lets a command of the next script fail after some that succeed.

@@ -30,13 +30,14 @@ func (h *history) steps() map[string]func(*rapid.T) {
 		"net": h.stepNet, "net2": h.stepNet, "link": h.stepLink, "link2": h.stepLink,
 		"server": h.stepServer, "forget": h.stepForget,
 		"cut": h.stepCut, "restart": h.stepRestart,
-		"disk": h.stepDisk, "clock": h.stepClock,
+		"disk": h.stepDisk, "clock": h.stepClock, "look": h.stepLook, "bomb": h.stepBomb,
 	}
 	if h.small {
 		m["flood"], m["flood2"], m["flood3"] = h.stepFlood, h.stepFlood, h.stepFlood
 	}
 	if len(h.boards) > 1 {
-		m["other"] = h.stepOther
+		m["other"], m["other2"] = h.stepOther, h.stepOther
+		delete(m, "forget") // with the marks it forgets the fences, see excludes
 	}
 	return m
 }
@@ -118,6 +119,9 @@ func (h *history) stepServer(t *rapid.T) {
 	case 1:
 		d := rapid.SampledFrom([]time.Duration{0, time.Second, 5 * time.Second}).Draw(t, "confirm")
 		h.logf("confirms after %v", d)
+		if d > waitTimeout {
+			h.happened(slowConfirm)
+		}
 		h.server.confirms(d)
 	case 2:
 		after := rapid.IntRange(0, 3).Draw(t, "after")
@@ -137,7 +141,7 @@ func (h *history) stepServer(t *rapid.T) {
 			h.excuse(frame.ServerRewind)
 		}
 		loading := rapid.SampledFrom([]time.Duration{0, time.Second}).Draw(t, "loading")
-		h.forgetting(func() { h.server.restart(drop, loading) })
+		h.forgetting(lastSecondLost, func() { h.server.restart(drop, loading) })
 	}
 }
 
@@ -145,18 +149,18 @@ func (h *history) stepServer(t *rapid.T) {
 func (h *history) stepForget(t *rapid.T) {
 	if rapid.IntRange(0, 2).Draw(t, "event") == 2 {
 		h.logf("FLUSHALL")
-		h.forgets(h.server.flush)
+		h.forgets(flushedAll, h.server.flush)
 		return
 	}
 	drop := rapid.Bool().Draw(t, "drop")
 	h.logf("a stale replica takes over, drops connections: %v", drop)
-	h.forgets(func() { h.server.failover(drop) })
+	h.forgets(staleReplica, func() { h.server.failover(drop) })
 }
 
 // forgets runs what makes the server lose what it had promised to keep.
-func (h *history) forgets(do func()) {
+func (h *history) forgets(f fault, do func()) {
 	h.excuse(frame.ServerRewind)
-	h.forgetting(do)
+	h.forgetting(f, do)
 }
 
 func (h *history) stepCut(t *rapid.T) {
@@ -166,11 +170,32 @@ func (h *history) stepCut(t *rapid.T) {
 		return
 	}
 	h.logf("board %d: power cut; only a kill: %v", b.id, sameBoot)
+	if sameBoot {
+		h.happened(killed)
+	}
 	b.cut(sameBoot)
 	time.Sleep(rapid.SampledFrom(pauses[:5]).Draw(t, "off"))
 	if rapid.IntRange(0, 9).Draw(t, "forget") == 9 {
+		h.happened(datesForgotten)
 		b.dates.forget()
 	}
+	b.start()
+}
+
+// stepBomb lets the power fail at one of the writes to come.
+func (h *history) stepBomb(t *rapid.T) {
+	b := h.pick(t)
+	fuse := rapid.IntRange(0, 7).Draw(t, "fuse")
+	if b.running && b.disk != nil {
+		h.logf("board %d: power cut at write %d from here, after it: %v", b.id, fuse/2, fuse%2 == 1)
+		b.disk.arm(b.fall, fuse)
+	}
+}
+
+// endFall notes that a board was cut in the middle of a write, and starts it again.
+func (b *board) endFall() {
+	b.h.logf("board %d: fell", b.id)
+	b.cut(false)
 	b.start()
 }
 
@@ -183,6 +208,7 @@ func (h *history) stepRestart(t *rapid.T) {
 	h.logf("board %d: restart; whole board: %v", b.id, reboot)
 	b.tryStarved()
 	b.shutdown()
+	h.happened(restarted)
 	if reboot {
 		time.Sleep(rapid.SampledFrom(pauses[:5]).Draw(t, "off"))
 		b.switchOn()
@@ -218,6 +244,9 @@ func (h *history) stepClock(t *rapid.T) {
 	steps := int64(rapid.IntRange(-2, 2).Draw(t, "steps"))
 	q := frame.ClockQuality(rapid.IntRange(0, 3).Draw(t, "quality"))
 	h.logf("board %d: clock off by %d, %v", b.id, steps, q)
+	if steps != 0 {
+		h.happened(clockStepped)
+	}
 	b.dates.step(steps, q)
 }
 
@@ -233,6 +262,9 @@ func (h *history) stepOther(t *rapid.T) {
 	h.logf("board %d: starts", b.id)
 	h.excuse(frame.Conflict)
 	b.start()
+	if h.boards[0].running && h.boards[1].running {
+		h.happened(otherAgent)
+	}
 }
 
 // tryStarved declares samples that found no frame, if there is one now; else

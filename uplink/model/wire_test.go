@@ -65,10 +65,15 @@ type wire struct {
 	dead    chan struct{} // closed when the run is cut short
 	sending func(b *uplink.Batch)
 
+	happened func(fault)
+	broken   func(what string)
+
 	mu      sync.Mutex // guards all below
 	link    linkState
 	fates   []fate // of the next requests of the sender
 	session int    // of the sender's connection
+	opens   int    // how often the sender connected
+	fenced  bool   // an append was told that another agent owns the lanes
 	fence   uint64
 	last    time.Time // of the sender: when it sent last …
 	many    int       // … and how often at that instant
@@ -132,6 +137,11 @@ func (w *wire) request(ctx context.Context, do func() (string, error)) (string, 
 	default:
 	}
 	link, f := w.next()
+	if link != linkUp {
+		w.happened(serverAway)
+	} else if n := fateFaults[f.kind]; n != 0 {
+		w.happened(n - 1)
+	}
 	switch {
 	case link == linkRefused:
 		return "", uplink.ErrUnreachable
@@ -140,7 +150,7 @@ func (w *wire) request(ctx context.Context, do func() (string, error)) (string, 
 	case f.kind == isReset:
 		return "", errReset
 	case f.kind == isLate:
-		time.AfterFunc(f.delay, func() { do() })
+		w.later(f.delay, do)
 		return "", errReset
 	}
 	done := make(chan answer, 1)
@@ -149,7 +159,7 @@ func (w *wire) request(ctx context.Context, do func() (string, error)) (string, 
 		done <- answer{text, err}
 	})
 	if f.kind == isDoubled {
-		time.AfterFunc(w.latency+f.delay, func() { do() })
+		w.later(w.latency+f.delay, do)
 	}
 	if f.kind == losesAnswer {
 		return "", w.giveUp(ctx)
@@ -184,6 +194,9 @@ func (w *wire) script(ctx context.Context, lane frame.Lane, argv []string) (stri
 	keys := []string{streamKey(lane), stateKey}
 	text, err := w.request(ctx, func() (string, error) { return w.srv.eval(session, false, keys, argv) })
 	if errors.Is(err, errNoScript) {
+		if w.srv.wasFlushed() {
+			w.happened(scriptFlushed)
+		}
 		text, err = w.request(ctx, func() (string, error) { return w.srv.eval(session, true, keys, argv) })
 	}
 	return text, classify(err)
@@ -221,8 +234,10 @@ func number(n uint64) string { return strconv.FormatUint(n, 10) }
 
 // Open implements uplink.Sink.
 func (w *wire) Open(ctx context.Context, fence uint64, marks *[frame.Lanes]uplink.Mark) (uplink.Durability, error) {
+	w.stops()
 	w.mu.Lock()
 	w.session, w.fence = w.srv.connected(), fence
+	w.opens++
 	w.mu.Unlock()
 	for l := range frame.Lane(frame.Lanes) {
 		text, err := w.script(ctx, l, []string{field(l), number(fence), "0", "0", w.maxlen, deviceName})
@@ -239,11 +254,28 @@ func (w *wire) Open(ctx context.Context, fence uint64, marks *[frame.Lanes]uplin
 	return w.srv.kind.level(), nil
 }
 
+// stops checks that an agent that was fenced sends nothing any more.
+func (w *wire) stops() {
+	w.mu.Lock()
+	fenced := w.fenced
+	w.mu.Unlock()
+	if fenced {
+		w.broken("a fenced agent goes on")
+	}
+}
+
 // Append implements uplink.Sink.
 func (w *wire) Append(ctx context.Context, b *uplink.Batch) error {
+	w.stops()
 	w.sending(b)
 	w.spin(b)
 	_, err := w.script(ctx, b.Lane, arguments(b, w.maxlen))
+	var f *uplink.FencedError
+	if errors.As(err, &f) {
+		w.mu.Lock()
+		w.fenced = true
+		w.mu.Unlock()
+	}
 	return err
 }
 
