@@ -215,13 +215,13 @@ func (s *Store) loadLocked(at *place, dst *frame.Frame) (err error) {
 		if err != nil {
 			return err
 		}
-		fk, err := parseKey(k)
-		if err != nil || fk.lane() != at.key.lane() || fk.id() != at.key.id() || fk.chunk() != chunk {
+		fk, keyErr := parseKey(k)
+		if keyErr != nil || fk.lane() != at.key.lane() || fk.id() != at.key.id() || fk.chunk() != chunk {
 			return errChunks
 		}
-		data, err := openValue(k, v)
-		if err != nil {
-			return err
+		data, valueErr := openValue(k, v)
+		if valueErr != nil {
+			return valueErr
 		}
 		if chunk == 0 {
 			data = data[headerLen:]
