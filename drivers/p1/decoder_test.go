@@ -224,7 +224,7 @@ func TestIdleEndsWhatItCan(t *testing.T) {
 	text := telegramOf("1-0:1.7.0(1.234*kW)", "1-0:2.7.0(00.00*kW)")
 	var r drivers.Reading
 	short := "/TST5 meter\r\n\r\n1-0:1.7.0(00.000*kW)\r\n!"
-	for i := range 100000 { // a telegram whose checksum begins with 0
+	for i := range 10000 { // a telegram whose checksum begins with 0
 		s := telegramOf(fmt.Sprintf("1-0:1.7.0(%06d*W)", i))
 		if at := strings.IndexByte(s, '!'); s[at+1] == '0' && s[at+2] != '0' {
 			short = s[:at+1] + s[at+2:at+5]

@@ -97,12 +97,10 @@ func (d *Decoder) stage(out int, text []byte) {
 
 // split takes VALUE*UNIT apart; ok is false for an unknown unit.
 func split(text []byte) (digits []byte, u unit, ok bool) {
-	end := len(text)
 	for i, c := range text {
 		if c == '*' {
-			end = i
 			u, ok = unitOf(text[i+1:])
-			return text[:end], u, ok
+			return text[:i], u, ok
 		}
 	}
 	return text, unit{factor: 1}, true

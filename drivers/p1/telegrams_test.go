@@ -109,7 +109,7 @@ func TestTelegramsAgreeWithTheOracle(t *testing.T) {
 		if len(want) < 3 {
 			t.Fatalf("%s: the oracle has %d values", name, len(want))
 		}
-		for round := range 50 {
+		for round := range 20 {
 			d := newDecoder(t, central)
 			chunks := rng
 			if round == 0 {
@@ -137,7 +137,7 @@ func TestDamagedTelegramsGiveNothing(t *testing.T) {
 		if name == "telegram_unpadded_crc" {
 			end--
 		}
-		for round := range 3000 {
+		for round := range 300 {
 			bad := bytes.Clone(data)
 			at := rng.IntN(end)
 			switch round % 3 {

@@ -174,7 +174,7 @@ func TestFilesAgreeWithEncoderAndLibsml(t *testing.T) {
 	for name, data := range files(t) {
 		want := told(t, name)
 		reference, has := libsml(t, name)
-		for round := range 50 {
+		for round := range 20 {
 			d := newDecoder(t, Options{})
 			chunks := rng
 			if round == 0 {
@@ -221,7 +221,7 @@ func TestDamagedFilesGiveNothing(t *testing.T) {
 		d := newDecoder(t, Options{})
 		whole := feed(d, data, nil)
 		want := values(d, &whole[0])
-		for round := range 2000 {
+		for round := range 240 {
 			bad := bytes.Clone(data)
 			at := rng.IntN(len(bad))
 			switch round % 4 {

@@ -205,7 +205,7 @@ func TestNotAvailable(t *testing.T) {
 // Damage that the checksum lets pass by chance is mostly damage to the form.
 func TestDamage(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
-	for range 5000 {
+	for range 1500 {
 		bad := []byte(mpptBlock)
 		switch at := rng.IntN(len(bad)); rng.IntN(3) {
 		case 0:
