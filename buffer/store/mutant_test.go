@@ -100,7 +100,7 @@ func mutants(d []byte, dice *rand.Rand) (branches, list []mutant) {
 // branchMutants leads a branch's children elsewhere: among others to itself.
 func branchMutants(p, count, pages int) (list []mutant) {
 	for child := range count {
-		for _, to := range []int{p, 0, 1, 2, p - 1, p + 1, pages, 1 << 40} {
+		for _, to := range []int{p, 0, 1, 2, p - 1, p + 1, pages, 1 << 30} {
 			list = append(list, mutant{fmt.Sprintf("branch %d leads to %d", p, to), func(d []byte) {
 				order.PutUint64(d[p*pageSize+pageHeader+child*elementSize+8:], uint64(to))
 			}})
