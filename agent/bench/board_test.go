@@ -29,7 +29,8 @@ import (
 func build(t testing.TB, pkg, arch string) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), filepath.Base(pkg))
-	cmd := exec.Command("go", "build", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w -buildid=", "-o", out, pkg)
+	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w -buildid=", "-o", out}, makeFlags(t)...)
+	cmd := exec.Command("go", append(args, pkg)...)
 	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false", "GOOS=linux")
 	if arch != "" {
 		cmd.Env = append(cmd.Env, "GOARCH="+arch)
@@ -38,6 +39,31 @@ func build(t testing.TB, pkg, arch string) string {
 		t.Fatalf("build %s: %v\n%s", pkg, err, text)
 	}
 	return out
+}
+
+// makeFlags are the flags that make the program smaller, as the Makefile has them.
+func makeFlags(t testing.TB) []string {
+	t.Helper()
+	text, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var flags []string
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(line, "=")
+		switch strings.TrimSpace(name) {
+		case "TAGS":
+			flags = append(flags, "-tags", strings.TrimSpace(value))
+		case "COLD":
+			for pkg := range strings.FieldsSeq(value) {
+				flags = append(flags, "-gcflags="+pkg+"=-l")
+			}
+		}
+	}
+	if len(flags) < 3 {
+		t.Fatalf("the Makefile gives the flags %q, want TAGS and COLD", flags)
+	}
+	return flags
 }
 
 const program = "github.com/telhub/telhub/agent/cmd/telhub"
