@@ -40,8 +40,33 @@ func newLink(b *config.Bus) (*link.Link, wire, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	l, err := link.New(w, link.Options{Name: "bus " + b.Name, Timeout: b.Timeout, Gap: b.Gap, Echo: b.Echo})
+	l, err := link.New(w, link.Options{Name: "bus " + b.Name, Timeout: b.Timeout, Gap: gap(b), Echo: b.Echo})
 	return l, w, err
+}
+
+// Silences between RTU frames (MODBUS over Serial Line V1.02, section 2.5.1.1):
+// 3.5 characters of 11 bits, and never less than the first. The second is for
+// lines behind a TCP server, whose speed is not known: 3.5 characters at 9600
+// baud.
+const (
+	leastGap  = 1750 * time.Microsecond
+	remoteGap = 4 * time.Millisecond
+)
+
+// gap is the silence before a request: the bus's own, or the one that the
+// standard wants. What arrives in it, a frame that came twice, is thrown away.
+func gap(b *config.Bus) time.Duration {
+	switch {
+	case b.Gap > 0 || b.TCP != "" && b.Framing != "rtu":
+		return b.Gap
+	case b.TCP != "":
+		return remoteGap
+	}
+	m, err := serial.ParseMode(b.Mode)
+	if err != nil {
+		return leastGap
+	}
+	return max(leastGap, 77*time.Second/time.Duration(2*m.Baud))
 }
 
 // addLink plans a bus whose devices are asked, and its sensors.

@@ -17,8 +17,9 @@ type Device struct {
 	dec   *profile.Decoder
 	shape *profile.Telegram
 	scan  *Scanner
-	seen  int    // bytes of this answer that the scanner has had
-	found []byte // the telegram
+	seen  int       // bytes of this answer that the scanner has had
+	found []byte    // the telegram
+	late  time.Time // until then an answer to an earlier request may come
 
 	err Error // the one error that the device returns
 }
@@ -74,8 +75,16 @@ func (d *Device) Init() error {
 	return nil
 }
 
-// Read asks for a telegram. It returns no waits.
+// Read asks for a telegram. It returns no waits. Answers of such devices all
+// look alike, so a late one is given time to pass before the next request:
+// twice the timeout from the one that it missed.
 func (d *Device) Read(dst *drivers.Reading) (time.Duration, error) {
+	if wait := time.Until(d.late); wait > 0 {
+		if err := d.line.Listen(wait, wait); err != nil {
+			return 0, d.fail(err)
+		}
+	}
+	d.late = time.Time{}
 	d.scan.Reset()
 	d.seen = 0
 	_, before := d.scan.Counts()
@@ -83,6 +92,7 @@ func (d *Device) Read(dst *drivers.Reading) (time.Duration, error) {
 		if _, after := d.scan.Counts(); after > before && (errors.Is(err, drivers.ErrShort) || errors.Is(err, drivers.ErrTimeout)) {
 			err = drivers.ErrCRC
 		}
+		d.late = time.Now().Add(d.line.Timeout())
 		return 0, d.fail(err)
 	}
 	d.dec.Decode(d.found, dst)

@@ -54,7 +54,9 @@ type Link struct {
 	n    int       // bytes in buf
 	end  time.Time // of the last exchange
 
-	overdue [256]time.Time // by device: until when an answer to an earlier request may come
+	owed   [maxOwed]debt
+	owing  int    // where the next debt goes
+	number uint16 // of the last request
 
 	errTimeout, errShort, errEcho, errLong error // preallocated with the name
 }
@@ -166,23 +168,6 @@ func (l *Link) verdict(err error, echo int, request []byte) error {
 		return l.errTimeout
 	}
 	return l.errShort
-}
-
-// Miss notes that device did not answer. Until twice the timeout has passed
-// since its request, its answer may still come.
-func (l *Link) Miss(device byte) { l.overdue[device] = time.Now().Add(l.opts.Timeout) }
-
-// Await lets an overdue answer of device go by before it is asked anything
-// else, so that what it says then cannot be taken for the new answer. It waits
-// only where Miss was called a short time ago: for a second sensor of the same
-// device.
-func (l *Link) Await(device byte) error {
-	wait := time.Until(l.overdue[device])
-	if wait <= 0 {
-		return nil
-	}
-	l.overdue[device] = time.Time{}
-	return l.Listen(wait, wait)
 }
 
 // Listen throws away what arrives until the line was silent for quiet, at most

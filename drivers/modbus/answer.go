@@ -1,8 +1,10 @@
 package modbus
 
 import (
+	"bytes"
 	"encoding/binary"
 
+	"github.com/telhub/telhub/drivers"
 	"github.com/telhub/telhub/drivers/profile"
 )
 
@@ -26,32 +28,73 @@ type answer struct {
 	tcp            bool
 	number         uint16 // of the TCP transaction
 
+	request []byte // that is answered; of an RTU line, whose adapter may repeat it
+
 	damaged bool // something like the answer came with a wrong checksum
+	echoed  bool // the request came back, and nothing else
+	foreign bool // an answer came in the other kind of frame
 }
 
-// begin prepares for the answer to the next request of d for b.
-func (a *answer) begin(d *Device, b *profile.Block) {
-	*a = answer{unit: d.unit, function: byte(b.Table), bytes: uint8(b.Bytes()), tcp: d.tcp, number: d.number + 1}
+// begin prepares for the answer to a request for b.
+func (a *answer) begin(request []byte, b *profile.Block, tcp bool) {
+	*a = answer{unit: request[0], function: byte(b.Table), bytes: uint8(b.Bytes()), tcp: tcp, request: request}
+	if tcp {
+		a.unit, a.number = request[headTCP-1], binary.BigEndian.Uint16(request)
+	}
 }
 
 // Frame implements link.Framer.
 func (a *answer) Frame(got []byte) (from, to int, ok bool) {
+	a.damaged, a.echoed, a.foreign = false, false, false
 	if a.tcp {
 		return a.tcpFrame(got)
 	}
-	a.damaged = false
+	a.echoed = bytes.Equal(got, a.request)
+	a.foreign = len(got) >= headTCP+2 && a.isTCP(got)
+	return a.rtuFrame(got)
+}
+
+// rtuFrame looks for the answer wherever it may begin: behind noise, an echo,
+// another device's answer.
+func (a *answer) rtuFrame(got []byte) (from, to int, ok bool) {
 	for i := 0; i+headRTU+2+tailRTU <= len(got); i++ {
 		n := a.expect(got[i:])
 		if n == 0 || i+n > len(got) {
 			continue
 		}
-		frame := got[i : i+n]
-		if crc16(frame[:n-tailRTU]) == binary.LittleEndian.Uint16(frame[n-tailRTU:]) {
+		if whole(got[i : i+n]) {
 			return i, i + n, true
 		}
 		a.damaged = true
 	}
 	return 0, 0, false
+}
+
+// whole reports whether an RTU frame's checksum is right.
+func whole(frame []byte) bool {
+	n := len(frame) - tailRTU
+	return crc16(frame[:n]) == binary.LittleEndian.Uint16(frame[n:])
+}
+
+// isTCP reports whether got begins with the whole answer of a Modbus TCP
+// server, to whatever it took the request for.
+func (a *answer) isTCP(got []byte) bool {
+	return got[2] == 0 && got[3] == 0 && len(got) == headTCP-1+int(binary.BigEndian.Uint16(got[4:]))
+}
+
+// why says what kept the answer away, where more is known than err tells.
+func (a *answer) why(err error) error {
+	switch {
+	case a.foreign && a.tcp:
+		return errIsRTU
+	case a.foreign:
+		return errIsTCP
+	case a.echoed:
+		return errEcho
+	case a.damaged:
+		return drivers.ErrCRC
+	}
+	return err
 }
 
 // expect gives the length of the frame that p begins with, if that is the
@@ -78,7 +121,7 @@ func (a *answer) tcpFrame(got []byte) (from, to int, ok bool) {
 		p := got[i:]
 		n := headTCP - 1 + int(binary.BigEndian.Uint16(p[4:]))
 		if p[2] != 0 || p[3] != 0 || n < headTCP+2 || n > longest {
-			a.damaged = true
+			a.damaged, a.foreign = true, a.isRTU(got)
 			return 0, 0, false
 		}
 		if n > len(p) {
@@ -90,6 +133,12 @@ func (a *answer) tcpFrame(got []byte) (from, to int, ok bool) {
 		i += n
 	}
 	return 0, 0, false
+}
+
+// isRTU reports whether got is an RTU frame of the answer's device.
+func (a *answer) isRTU(got []byte) bool {
+	n := a.expect(got)
+	return n > 0 && n <= len(got) && whole(got[:n])
 }
 
 // fits reports whether p, from the unit on, is the answer. Gateways and

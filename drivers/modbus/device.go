@@ -31,7 +31,6 @@ type Device struct {
 	buf    []byte
 
 	request [12]byte
-	number  uint16 // of the last TCP transaction
 	answer  answer
 	ready   bool
 	err     Error // the one error that the device returns
@@ -103,23 +102,13 @@ func (d *Device) Read(dst *drivers.Reading) (time.Duration, error) {
 
 // ask reads a block and gives the answer's data, valid until the next call.
 func (d *Device) ask(b *profile.Block) ([]byte, error) {
-	if err := d.line.Await(d.unit); err != nil {
-		return nil, d.fail(b, err)
+	if err := d.align(b); err != nil {
+		return nil, err
 	}
-	d.answer.begin(d, b)
-	got, err := d.line.Exchange(d.compose(b), &d.answer)
-	switch {
-	case err == nil:
-	case errors.Is(err, drivers.ErrTimeout), errors.Is(err, drivers.ErrShort):
-		d.line.Miss(d.unit)
-		if d.answer.damaged {
-			err = drivers.ErrCRC
-		}
-		return nil, d.fail(b, err)
-	default:
-		return nil, d.fail(b, err)
+	pdu, err := d.exchange(b)
+	if err != nil {
+		return nil, err
 	}
-	pdu := d.answer.pdu(got)
 	if pdu[0]&exceptionBit != 0 {
 		_ = d.fail(b, exceptionError(pdu[1]))
 		d.err.Exception = pdu[1]
@@ -128,12 +117,32 @@ func (d *Device) ask(b *profile.Block) ([]byte, error) {
 	return pdu[2:], nil
 }
 
+// exchange makes the request for b and gives the answer's function and data.
+func (d *Device) exchange(b *profile.Block) ([]byte, error) {
+	request := d.compose(b)
+	d.answer.begin(request, b, d.tcp)
+	got, err := d.line.Exchange(request, &d.answer)
+	switch {
+	case err == nil:
+	case errors.Is(err, drivers.ErrTimeout), errors.Is(err, drivers.ErrShort):
+		if !d.tcp {
+			d.line.Owe(d.unit, form(b))
+		}
+		return nil, d.fail(b, d.answer.why(err))
+	default:
+		return nil, d.fail(b, err)
+	}
+	if !d.tcp { // answers are in the order of requests, and this one was asked for last
+		d.line.Settle(d.unit)
+	}
+	return d.answer.pdu(got), nil
+}
+
 // compose makes the request for a block.
 func (d *Device) compose(b *profile.Block) []byte {
 	w := d.request[:0]
 	if d.tcp {
-		d.number++
-		w = binary.BigEndian.AppendUint16(w, d.number)
+		w = binary.BigEndian.AppendUint16(w, d.line.Number())
 		w = append(w, 0, 0, 0, 6) // protocol 0, six bytes follow (implementation guide, section 3.1.3)
 	}
 	w = append(w, d.unit, byte(b.Table))

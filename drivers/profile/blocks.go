@@ -106,3 +106,16 @@ func (ch *channel) settle(blocks []Block) {
 	}
 	ch.field = f
 }
+
+// Narrow gives the registers or bits of the shortest value that begins where b
+// does: the smallest request that the device is sure to answer there.
+func (d *Decoder) Narrow(b *Block) uint16 {
+	n := b.Count
+	for i := range d.channels {
+		ch := &d.channels[i]
+		if p := &ch.place; !ch.idle && ch.from < 0 && p.table == b.Table && p.addr == b.Addr {
+			n = min(n, p.n)
+		}
+	}
+	return n
+}
