@@ -3,6 +3,7 @@ package catalog
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/telhub/telhub/drivers/bmx280"
 	"github.com/telhub/telhub/drivers/profiles"
@@ -22,6 +23,13 @@ var engines = map[string]Engine{
 		Doc:     "Bosch BMP280: temperature and pressure of the air.",
 		Options: bmx280Options(bmx280.BMP280),
 		sensor:  newBMX280(bmx280.BMP280),
+	},
+	"hwmon": {
+		Name: "hwmon", Kind: Local,
+		Doc: "Chips that a driver of the kernel watches: voltages, currents, powers, temperatures, humidities, fans. " +
+			"Without inputs and out, the outputs are those that telhub knows of the chip.",
+		Options: hwmonOptions,
+		local:   newHwmon,
 	},
 	"line": {
 		Name: "line", Kind: Serial, Mode: "9600 8N1",
@@ -48,11 +56,24 @@ var engines = map[string]Engine{
 		Options: smlOptions,
 		stream:  newSML,
 	},
+	"thermal": {
+		Name: "thermal", Kind: Local,
+		Doc:     "The kernel's thermal zones: temperatures of the processor and of other parts of the board.",
+		Options: thermalOptions,
+		local:   newThermal,
+	},
 	"vedirect": {
 		Name: "vedirect", Kind: Serial, Mode: "19200 8N1",
 		Doc:     "Victron's VE.Direct text: solar chargers, battery monitors, inverters, converters.",
 		Options: vedirectOptions,
 		stream:  newVEDirect,
+	},
+	"w1": {
+		Name: "w1", Kind: Local, Time: 94 * time.Millisecond, // of 9 bits
+		Doc: "Thermometers on a 1-Wire bus: DS18B20, DS18S20, DS1822, DS1825, MAX31850. " +
+			"A measurement takes 94 ms with 9 bits and 750 ms with 12, as they come.",
+		Options: w1Options,
+		local:   newW1,
 	},
 }
 

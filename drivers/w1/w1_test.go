@@ -131,6 +131,30 @@ func TestDataSheet(t *testing.T) {
 	}
 }
 
+// A scratchpad that periph's authors recorded from a chip.
+func TestRecordedScratchpad(t *testing.T) {
+	var v struct {
+		Scratchpad, ROM string
+		Expect          struct {
+			Temp float64 `json:"temp_c"`
+		}
+	}
+	b, err := os.ReadFile("testdata/periph.json")
+	if err == nil {
+		err = json.Unmarshal(b, &v)
+	}
+	pad, herr := hex.DecodeString(v.Scratchpad)
+	if err != nil || herr != nil || len(pad) != 9 || crc8(pad[:8]) != pad[8] {
+		t.Fatalf("%v, %v, %x", err, herr, pad)
+	}
+	// The ROM's bytes stand checksum first and family last there.
+	id := v.ROM[len(v.ROM)-2:] + "-" + v.ROM[2:len(v.ROM)-2]
+	_, s := single(t, id, "w1_slave", slave(pad[:8], (int(pad[1])<<8|int(pad[0]))*1000/16))
+	if got, ok, err := read(t, s); got != v.Expect.Temp || !ok || err != nil {
+		t.Errorf("got %v, %v, %v, want %v", got, ok, err, v.Expect.Temp)
+	}
+}
+
 // Each of the chip's sixteenths arrives as it is, though the kernel cuts it.
 func TestSixteenthsAreExact(t *testing.T) {
 	root, s := single(t, one, "temperature", "0\n")
