@@ -129,10 +129,24 @@ func (ch *channel) raw(buf []byte, dst *drivers.Reading) (float64, bool) {
 		return dst.Values[ch.from], dst.Has(ch.from)
 	}
 	bits := ch.field.bits(buf)
-	if slices.Contains(ch.invalid, bits) {
+	if slices.Contains(ch.invalid, bits) || !ch.holds(buf) {
 		return 0, false
 	}
-	return ch.field.number(bits), true
+	x := ch.field.number(bits)
+	if ch.exponent.width > 0 {
+		x = math.Ldexp(x, int(ch.exponent.bits(buf)))
+	}
+	return x, true
+}
+
+// holds reports whether the output's conditions do.
+func (ch *channel) holds(buf []byte) bool {
+	for i := range ch.when {
+		if _, ok := ch.when[i].holds(buf); !ok {
+			return false
+		}
+	}
+	return true
 }
 
 func (ch *channel) rounded(v float64) float64 {

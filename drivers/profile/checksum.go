@@ -8,6 +8,7 @@ const (
 	crcSensirion
 	crcPEC
 	crcModbus
+	crcSHT2x
 	sum8
 	xor8
 )
@@ -15,7 +16,7 @@ const (
 // checksums names them in the language.
 func checksums() map[string]checksum {
 	return map[string]checksum{
-		"sensirion": crcSensirion, "smbus-pec": crcPEC, "modbus": crcModbus, "sum8": sum8, "xor8": xor8,
+		"sensirion": crcSensirion, "smbus-pec": crcPEC, "sht2x": crcSHT2x, "modbus": crcModbus, "sum8": sum8, "xor8": xor8,
 	}
 }
 
@@ -37,6 +38,8 @@ func (k checksum) over(data []byte, start byte) uint16 {
 	switch k {
 	case crcSensirion:
 		return uint16(crc8(data, 0x31, 0xff))
+	case crcSHT2x:
+		return uint16(crc8(data, 0x31, 0))
 	case crcPEC:
 		return uint16(crc8(data, 0x07, start))
 	case crcModbus:

@@ -32,6 +32,10 @@ func TestChecksumOfRealFrames(t *testing.T) {
 		frame string
 	}{
 		// Sensirion SCD4x v1.3 table 32 and SGP40 v1.0 table 7.
+		// TE HTU21D, "CRC-8 checksum calculations": the three examples.
+		{"htu21d dc", op{crc: crcSHT2x}, 0x40, "dc79"},
+		{"htu21d temperature", op{crc: crcSHT2x}, 0x40, "683a7c"},
+		{"htu21d humidity", op{crc: crcSHT2x}, 0x40, "4e856b"},
 		{"sensirion words", op{crc: crcSensirion, perWord: true}, 0x62, "beef92abab72000081"},
 		// Sensirion SCD4x, example of read_measurement.
 		{"scd4x measurement", op{crc: crcSensirion, perWord: true}, 0x62, "01f4336667a25eb93c"},

@@ -67,14 +67,15 @@ func (c *compiler) head(t table) {
 
 // chip compiles a profile of kind i2c.
 func (c *compiler) chip(tree map[string]any) {
-	t, _ := c.table("", tree, append(commonKeys(), "addr", "stretches", "identify", "init", "read")...)
+	t, _ := c.table("", tree, append(commonKeys(), "addr", "stretches", "wake", "identify", "init", "read")...)
 	c.head(t)
 	c.p.stretches = t.flag("stretches")
 	c.addresses(t)
 	c.readProgram(t)
+	c.wakeProgram(t)
 	c.identity(t)
 	c.initProgram(t)
-	c.outputs(t, sources{append(fieldKeys(), "invalid"), c.bytesSource})
+	c.outputs(t, sources{byteKeys(), c.bytesSource})
 	c.p.buf = len(c.layout)
 }
 

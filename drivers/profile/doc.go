@@ -21,6 +21,11 @@
 //	stretches = false                    # true: the chip stretches the clock
 //	const.shunt = 0.1                    # numbers that a sensor's options may replace
 //
+// Wake. What a chip that sleeps is sent before its identity is looked at; the
+// same steps as in init, and `nack` is of use here:
+//
+//	wake = [{ write = [0x00], nack = "ignore" }, { wait = "1ms" }]
+//
 // Identity. One table or several, all of which must hold. `equals` may list
 // several values, `differs` is its opposite. Without either, a valid checksum
 // is the proof.
@@ -43,13 +48,15 @@
 //	{ reg = 0x00, bytes = 2 }              write a register number, repeated start, read
 //	{ write = [0xE0, 0x00], bytes = 3 }    the same with any bytes
 //	{ reg = 0x00, bytes = 2, stop = true } with a stop between write and read
+//	{ reg = 0x00, bytes = 2, stop = "3ms" } and a pause after the stop, up to 20 ms
 //	{ write = [0xFD] }                     only write
+//	{ write = [0x00], nack = "ignore" }    only write; the chip need not acknowledge, it wakes up
 //	{ bytes = 6, crc = "sensirion" }       only read, checksum verified
 //	{ wait = "10ms" }                      the bus serves others meanwhile, from 2 ms up
 //	{ poll = { reg = 0x00, mask = 0x80, equals = 0x80, timeout = "50ms", every = "5ms" } }
 //
 // Checksums: "sensirion" (CRC-8 0x31, start 0xFF, after each two bytes; after
-// all of them with crc_over = "frame"), "smbus-pec" (CRC-8 0x07 over address
+// all of them with crc_over = "frame"), "sht2x" (the same from 0x00, at the end), "smbus-pec" (CRC-8 0x07 over address
 // bytes and data), "modbus" (CRC-16, low byte first), "sum8" and "xor8", each
 // at the end of the step.
 //
@@ -60,8 +67,12 @@
 //	at, type        first byte and form: u8 i8, u16 i16 u24 i24 u32 i32 u64 i64 f32 f64 with be or le.
 //	                A field passes over the checksums of words.
 //	at, bit, width  instead of type: width bits (1 to 32) from bit `bit` on, counted
-//	                from the most significant bit of byte `at`; signed = true for two's complement
+//	                from the most significant bit of byte `at`; signed = true for two's complement,
+//	                signed = "magnitude" where the highest bit is the sign of the rest
 //	mask, shift     the number as read is masked, then shifted right (signed: arithmetically)
+//	exponent        { at, bit, width }, up to 5 bits: the number is multiplied by 2 to their power
+//	when            { at, type or width, mask, equals or differs }, or a list of such: unless all
+//	                hold of the bytes that were read, the value is bad
 //	invalid         numbers as read, before mask and shift, that mean "not measured"
 //	scale, offset   value = number × scale + offset. A scale or offset may be text with
 //	                constants: "0.00001 / shunt". Only * and / between numbers and constants.
@@ -120,7 +131,7 @@
 //	out.pm2_5 = { at = 12, type = "u16be", unit = "ug/m3" }
 //
 // Outputs count from the telegram's first byte, header included, stuffing
-// removed. Without at a checksum stands at the end, before the tail. Its types:
+// removed, and take exponent and when as chips do. Without at a checksum stands at the end, before the tail. Its types:
 // sum8, sum8-inverse (of which the complement is sent), sum8-zero (sum and
 // checksum make 0), xor8, crc8 (0x07), crc8-nrsc5 (0x31 from 0xFF), crc8-maxim,
 // and with be or le: sum16, crc16-modbus, crc16-arc, crc16-x25, crc16-kermit,

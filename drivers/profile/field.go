@@ -12,14 +12,15 @@ const maxFieldBytes = 8
 
 // field finds one number among the bytes that were read.
 type field struct {
-	pos    [maxFieldBytes]uint16 // its bytes, most significant first
-	n      uint8                 // how many
-	drop   uint8                 // bits below the field in its last byte
-	width  uint8                 // bits
-	signed bool
-	float  bool
-	mask   uint64
-	shift  uint8
+	pos           [maxFieldBytes]uint16 // its bytes, most significant first
+	n             uint8                 // how many
+	drop          uint8                 // bits below the field in its last byte
+	width         uint8                 // bits
+	signed        bool
+	signMagnitude bool // the highest bit is the sign, the rest the amount
+	float         bool
+	mask          uint64
+	shift         uint8
 }
 
 // bits gives the field as it was sent, unsigned.
@@ -40,6 +41,13 @@ func (f *field) number(bits uint64) float64 {
 		return math.Float64frombits(bits)
 	case f.float:
 		return float64(math.Float32frombits(uint32(bits)))
+	case f.signMagnitude:
+		sign := uint64(1) << (f.width - 1)
+		n := float64(bits &^ sign)
+		if bits&sign != 0 {
+			n = -n
+		}
+		return n
 	case f.signed:
 		unused := 64 - f.width
 		return float64(int64(bits<<unused) >> unused >> f.shift)
@@ -131,8 +139,23 @@ func (t table) form() (f field, need int, little, ok bool) {
 		return f, 0, false, false
 	}
 	need = int(bit+width+7) / 8
-	f = field{width: uint8(width), drop: uint8(int64(need)*8 - bit - width), signed: t.flag("signed")}
-	return f, need, false, true
+	f = field{width: uint8(width), drop: uint8(int64(need)*8 - bit - width)}
+	return f, need, false, t.sign(&f)
+}
+
+// sign reads signed: true for two's complement, "magnitude" for a sign before the amount.
+func (t table) sign(f *field) bool {
+	switch v := t.m["signed"]; {
+	case v == nil || v == false:
+	case v == true:
+		f.signed = true
+	case v == "magnitude" && f.width > 1:
+		f.signed, f.signMagnitude = true, true
+	default:
+		t.problem("signed", `want true (two's complement), "magnitude" (the highest bit is the sign) or false`)
+		return false
+	}
+	return true
 }
 
 func (t table) namedForm() (f field, need int, little, ok bool) {
@@ -193,6 +216,10 @@ func (t table) maskAndShift(f *field) bool {
 		t.problem("type", "a float takes neither mask nor shift")
 		return false
 	}
+	if f.signMagnitude && (t.has("mask") || t.has("shift")) {
+		t.problem("signed", "a sign with its amount takes neither mask nor shift; name the bits with bit and width")
+		return false
+	}
 	if f.signed && t.has("mask") {
 		t.problem("mask", "want no mask on a signed type; name the bits with bit, width and signed")
 		return false
@@ -219,9 +246,13 @@ func (t table) maskAndShift(f *field) bool {
 }
 
 // pattern makes v, a number as it stands in a datasheet, the bits of field f:
-// a negative number becomes its two's complement.
+// a negative number becomes its two's complement, or a sign with its amount.
 func (f *field) pattern(v any) (uint64, bool) {
 	n, ok := v.(int64)
+	if ok && f.signMagnitude && n < 0 {
+		sign := int64(1) << (f.width - 1)
+		return uint64(-n | sign), n > -sign
+	}
 	if !ok || n > f.most() || n < -(int64(1)<<(f.width-1)) || n < 0 && !f.signed {
 		return 0, false
 	}

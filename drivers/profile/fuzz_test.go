@@ -41,6 +41,7 @@ func (n noise) Tx(_ uint16, _, r []byte) error {
 func FuzzCompile(f *testing.F) {
 	f.Add([]byte(everything), uint64(1))
 	f.Add([]byte(base), uint64(2))
+	f.Add([]byte(asleep), uint64(4))
 	f.Add([]byte("kind = \"i2c\"\nread = [{ bytes = 7, crc = \"sensirion\", crc_over = \"frame\" }]\n"+
 		"out.h = { at = 1, width = 20, map = [[0, 0], [0x100000, 100]], round = 0.001, unit = \"%RH\" }\n"+
 		"out.t = { at = 3, bit = 4, width = 20, signed = true, scale = 1e-3, valid = [0, 1] }\n"), uint64(3))
@@ -71,7 +72,7 @@ func TestMutatedProfiles(t *testing.T) {
 	ran := 0
 	for seed := range uint64(1000) {
 		rng := rand.New(rand.NewPCG(seed, 1))
-		m := tree(t, everything)
+		m := tree(t, []string{everything, asleep}[seed%2])
 		for range 1 + rng.IntN(3) {
 			mutate(rng, m)
 		}
@@ -94,7 +95,8 @@ func mutate(rng *rand.Rand, v any) {
 			mutate(rng, inner)
 			return
 		}
-		words := slices.Concat(txKeys(), checkKeys(), []string{"wait", "poll", "from", "times", "map", "invalid", "clamp", "valid", "round"})
+		words := slices.Concat(txKeys(), checkKeys(), []string{"wait", "poll", "from", "times", "map", "invalid", "clamp", "valid", "round",
+			"nack", "wake", "exponent", "when", "signed"})
 		switch rng.IntN(4) {
 		case 0:
 			if len(v) > 1 {
@@ -130,7 +132,7 @@ func oddValue(rng *rand.Rand) any {
 	values := []any{
 		int64(0), int64(1), int64(2), int64(3), int64(4), int64(7), int64(8), int64(31), int64(32), int64(33), int64(255), int64(256),
 		int64(-1), int64(math.MinInt64), int64(math.MaxInt64), int64(1 << 32), 0.0, -0.5, 1e308, 1e-320, math.Inf(1), math.NaN(),
-		"", "u8", "i8", "u16le", "i24be", "u32be", "f32le", "sensirion", "smbus-pec", "modbus", "sum8", "word", "frame", "1ms", "2ms", "-1s",
+		"", "u8", "i8", "u16le", "i24be", "u32be", "f32le", "sensirion", "smbus-pec", "modbus", "sum8", "sht2x", "word", "frame", "magnitude", "ignore", "1ms", "2ms", "-1s",
 		"a_current", "b_flags", "c_power", "1 / shunt", "shunt * shunt", "Cel", true, false, nil, time.Now(),
 		[]any{}, []any{int64(0)}, []any{int64(0), 1.5}, []any{[]any{int64(0), int64(1)}, []any{int64(1), int64(0)}}, map[string]any{},
 		[]any{map[string]any{"bytes": int64(3)}}, map[string]any{"reg": int64(1), "equals": int64(3)}, []map[string]any{{"bytes": int64(4)}},

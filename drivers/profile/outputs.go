@@ -93,6 +93,8 @@ func (t table) source(o *output, l layout) {
 	}
 	o.field = f
 	t.marks(o)
+	t.scaling(o, l)
+	t.conditions(o, l)
 }
 
 // marks reads the numbers that mean "not measured".

@@ -17,6 +17,8 @@ const (
 	maxPoll    = 30 * time.Second
 	maxInit    = 5 * time.Second // of waiting in init: nobody else is served meanwhile
 	minEvery   = time.Millisecond
+	maxGap     = 20 * time.Millisecond // between write and read of one step: it is slept through
+	maxExp     = 5                     // bits of an exponent
 	stdEvery   = 5 * time.Millisecond
 	stdTimeout = 100 * time.Millisecond
 )
@@ -45,10 +47,12 @@ const (
 // op is one compiled step. Ops are immutable and shared by all devices.
 type op struct {
 	kind     opKind
-	path     string // "read[1]", for messages
-	w        []byte // written; never changed
-	at, n    uint16 // what is read goes to buf[at:at+n], or to scratch[:n] when it is only compared
-	stop     bool   // stop between write and read instead of repeated start
+	path     string        // "read[1]", for messages
+	w        []byte        // written; never changed
+	at, n    uint16        // what is read goes to buf[at:at+n], or to scratch[:n] when it is only compared
+	stop     bool          // stop between write and read instead of repeated start
+	gap      time.Duration // after that stop
+	deaf     bool          // a NACK is as good as an answer: the write only wakes the chip
 	crc      checksum
 	perWord  bool // a checksum after each wordBytes, else one at the end
 	check    check
@@ -82,6 +86,8 @@ type output struct {
 	mapped        bool
 	line          line // when mapped
 	invalid       []uint64
+	exponent      field   // of two, by which the number is multiplied; width 0: none
+	when          []check // conditions on the bytes without which the value is bad
 	clamp, valid  bounds
 	round         float64 // 0 is not rounded
 }
@@ -104,6 +110,7 @@ type Program struct {
 	stretches bool
 	consts    map[string]float64
 
+	wake     []op
 	identify []op
 	init     []op
 	read     []op

@@ -25,18 +25,33 @@ func (c *compiler) readProgram(t table) {
 	}
 }
 
+// wakeProgram compiles `wake`: what a sleeping chip is sent before its
+// identity is looked at.
+func (c *compiler) wakeProgram(t table) {
+	if !t.has("wake") {
+		return
+	}
+	c.p.wake = c.steps(t, "wake")
+	c.boundWaits(t, "wake", c.p.wake)
+}
+
 // initProgram compiles `init` and bounds how long it waits.
 func (c *compiler) initProgram(t table) {
 	if !t.has("init") {
 		return
 	}
 	c.p.init = c.steps(t, "init")
+	c.boundWaits(t, "init", c.p.init)
+}
+
+// boundWaits bounds how long the steps under key wait.
+func (c *compiler) boundWaits(t table, key string, ops []op) {
 	var total time.Duration
-	for _, o := range c.p.init {
+	for _, o := range ops {
 		total += o.wait * time.Duration(max(1, o.attempts))
 	}
 	if total > maxInit {
-		t.problem("init", "waits and polls add up to %v; want at most %v, as nobody else on the bus is served meanwhile", total, maxInit)
+		t.problem(key, "waits and polls add up to %v; want at most %v, as nobody else on the bus is served meanwhile", total, maxInit)
 	}
 }
 
@@ -47,8 +62,8 @@ func (c *compiler) steps(t table, key string) []op {
 		t.problem(key, "want a list of at most %d steps, [ … ]", maxSteps)
 		return nil
 	}
-	if key == "init" && len(l) > 0 && !slices.ContainsFunc(l, func(v any) bool { _, ok := v.(int64); return !ok }) {
-		t.problem(key, "want a list of writes; a single one has two pairs of brackets: init = [[0x01, 0x80]]")
+	if key != "read" && len(l) > 0 && !slices.ContainsFunc(l, func(v any) bool { _, ok := v.(int64); return !ok }) {
+		t.problem(key, "want a list of writes; a single one has two pairs of brackets: %s = [[0x01, 0x80]]", key)
 		return nil
 	}
 	var ops []op
@@ -60,13 +75,13 @@ func (c *compiler) steps(t table, key string) []op {
 	return ops
 }
 
-// step compiles one step of `init` or `read`.
+// step compiles one step of `wake`, `init` or `read`.
 func (c *compiler) step(key, path string, v any) (op, bool) {
-	if _, isList := v.([]any); isList && key == "init" {
+	if _, isList := v.([]any); isList && key != "read" {
 		w, ok := c.octets(path, v)
 		return op{kind: opTx, path: path, w: w}, ok
 	}
-	t, ok := c.table(path, v, append(txKeys(), "wait", "poll")...)
+	t, ok := c.table(path, v, append(txKeys(), "wait", "poll", "nack")...)
 	if !ok {
 		return op{}, false
 	}
@@ -74,11 +89,11 @@ func (c *compiler) step(key, path string, v any) (op, bool) {
 		return t.pause()
 	}
 	o, ok := t.transaction(0)
-	if !ok {
+	if !ok || !t.mayRefuse(&o) {
 		return o, false
 	}
-	if key == "init" && o.n > 0 {
-		t.problem("bytes", "init keeps nothing of what it reads; want a write, a wait or a poll here")
+	if key != "read" && o.n > 0 {
+		t.problem("bytes", "%s keeps nothing of what it reads; want a write, a wait or a poll here", key)
 		return o, false
 	}
 	if len(c.layout)+int(o.n) > maxRead {
@@ -120,8 +135,9 @@ func (t table) pause() (op, bool) {
 // transaction compiles reg or write, bytes, stop and crc. bytes is what is
 // read when the key is missing.
 func (t table) transaction(bytes int64) (op, bool) {
-	o := op{kind: opTx, path: t.path, stop: t.flag("stop")}
-	ok := t.written(&o)
+	o := op{kind: opTx, path: t.path}
+	ok := t.stopped(&o)
+	ok = t.written(&o) && ok
 	if n, given := t.whole("bytes", 1, maxRead); given {
 		bytes = n
 	} else if t.has("bytes") {
@@ -137,6 +153,40 @@ func (t table) transaction(bytes int64) (op, bool) {
 		ok = false
 	}
 	return o, t.checksum(&o) && ok
+}
+
+// stopped reads stop: true, or how long to wait after the stop.
+func (t table) stopped(o *op) (ok bool) {
+	v, given := t.m["stop"]
+	if _, isFlag := v.(bool); isFlag || !given {
+		o.stop = v == true
+		return true
+	}
+	s, _ := v.(string)
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 || d > maxGap {
+		t.problem("stop", `want true, false, or a pause after the stop of up to %v, such as "3ms"; for longer ones write, wait and read in steps of their own`, maxGap)
+		return false
+	}
+	o.stop, o.gap = true, d
+	return true
+}
+
+// mayRefuse reads nack: what only wakes a chip need not be acknowledged.
+func (t table) mayRefuse(o *op) bool {
+	if !t.has("nack") {
+		return true
+	}
+	if t.m["nack"] != "ignore" {
+		t.problem("nack", `want "ignore": the chip may refuse what only wakes it`)
+		return false
+	}
+	if o.n > 0 {
+		t.problem("nack", "a refused read gives no bytes; want a step that only writes")
+		return false
+	}
+	o.deaf = true
+	return true
 }
 
 // written reads reg or write.

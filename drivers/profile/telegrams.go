@@ -31,11 +31,9 @@ func (c *compiler) telegrams(tree map[string]any) {
 	c.layout = g.layout()
 	t.matching(g)
 	t.polling(g)
-	c.outputs(t, sources{append(fieldKeys(), "invalid"), c.bytesSource})
-	for _, o := range c.p.outputs {
-		for _, pos := range o.field.pos[:o.field.n] {
-			g.shortest = max(g.shortest, int(pos)+1)
-		}
+	c.outputs(t, sources{byteKeys(), c.bytesSource})
+	for i := range c.p.outputs {
+		g.shortest = max(g.shortest, c.p.outputs[i].reach())
 	}
 	c.p.buf = g.longest
 }
@@ -144,27 +142,12 @@ func (t table) matching(g *Telegram) {
 		if !ok {
 			continue
 		}
-		mask, _ := m.whole("mask", 1, 1<<32-1)
-		values, ok := m.compared(mask)
+		check, ok := m.condition(t.c.layout)
 		if !ok {
 			continue
 		}
-		if len(values) == 0 {
-			m.problem("equals", "missing: want the number that the bytes must be equal to, or differs")
-			continue
-		}
-		if !m.has("type") && !m.has("width") {
-			m.m = maps.Clone(m.m)
-			m.m["width"] = 8 * m.comparedBytes(values, mask)
-		}
-		f, ok := m.field(t.c.layout)
-		if !ok {
-			continue
-		}
-		for _, pos := range f.pos[:f.n] {
-			g.shortest = max(g.shortest, int(pos)+1)
-		}
-		g.matches = append(g.matches, check{field: f, values: values, differs: m.has("differs")})
+		g.shortest = max(g.shortest, check.field.reach())
+		g.matches = append(g.matches, check)
 	}
 }
 

@@ -110,6 +110,14 @@ var examples = []example{
 	},
 }
 
+// chips gives the examples of all chips.
+func chips() []example {
+	return slices.Concat(examples, airExamples, lightExamples, powerExamples, motionExamples)
+}
+
+// refused stands for what a chip answers when it acknowledges nothing.
+const refused = "refused"
+
 // player is a bus that plays exchanges and refuses any other transaction.
 type player struct {
 	list []exchange
@@ -125,6 +133,9 @@ func (p *player) Tx(_ uint16, w, r []byte) error {
 	}
 	e := p.list[p.next]
 	p.next++
+	if e.r == refused && hex.EncodeToString(w) == e.w {
+		return drivers.ErrNACK
+	}
 	if hex.EncodeToString(w) != e.w || 2*len(r) != len(e.r) {
 		return fmt.Errorf("transaction %d: write %x, read %d; the example writes %s, reads %s", p.next-1, w, len(r), e.w, e.r)
 	}
@@ -165,7 +176,7 @@ func play(e example) (map[string]float64, error) {
 }
 
 func TestWorkedExamples(t *testing.T) {
-	for _, e := range examples {
+	for _, e := range chips() {
 		t.Run(e.name, func(t *testing.T) { check(t, e) })
 	}
 }
