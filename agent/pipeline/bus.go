@@ -27,18 +27,24 @@ type bus struct {
 	broken   bool  // nobody is asked before a reopen
 	reopenAt int64 // boottime ns, while broken
 	healing  bool  // reopened, no sensor has answered since
+	climbing bool  // the last step did not help: the next reopen comes after the next one
+	deaf     bool  // the bus works, but none of its devices answers
+	absent   bool  // the last reopen failed
 	backoff  backoff
+	watch    watch
+
+	ladder []*rung      // reopening, then harsher steps
+	rung   atomic.Int32 // index of the step that was taken last; the owner's
 
 	count busCounters
 }
 
 type busCounters struct {
-	reopens    atomic.Uint64 // attempts
-	failures   atomic.Uint64 // attempts that failed
-	recoveries atomic.Uint64 // a sensor answered after a reopen
-	broken     atomic.Bool
-	lastError  atomic.Int64 // boottime ns
-	text       errorText    // of a reopen
+	reopens   atomic.Uint64 // attempts
+	failures  atomic.Uint64 // attempts that failed
+	broken    atomic.Bool
+	lastError atomic.Int64 // boottime ns
+	text      errorText    // of a reopen
 }
 
 // fast is a distance of readings at which a timer's lateness of a millisecond
@@ -50,6 +56,7 @@ func newBus(in *intake, plan *BusPlan, groups map[string]time.Duration) *bus {
 	b := &bus{
 		name: plan.Name, in: in, reopen: plan.Reopen,
 		backoff: backoff{base: reopenMin, limit: reopenMax},
+		watch:   watch{look: plan.Look}, ladder: newLadder(plan.Steps),
 	}
 	for i := range plan.Sensors {
 		s := &plan.Sensors[i]
@@ -72,28 +79,28 @@ func (b *bus) start(now int64) {
 }
 
 // run is the bus's goroutine. Start begins it, closing stop ends it after the
-// driver call under way.
+// driver call or the step of recovery under way.
 func (b *bus) run(stop <-chan struct{}) {
 	sleeper := newSleeper(b.precise)
 	for {
+		if b.broken {
+			if !b.rest(sleeper, stop) {
+				return
+			}
+			b.recover(stop)
+			continue
+		}
 		s, due := b.earliest()
 		if !sleeper.until(due, b.in.now, stop) {
 			return
-		}
-		if s == nil {
-			b.tryReopen()
-			continue
 		}
 		b.serve(s)
 	}
 }
 
-// earliest picks what to do next: the sensor due first, in the order of the
-// configuration among equals, or nil to reopen the bus.
+// earliest picks the sensor due first, in the order of the configuration among
+// equals.
 func (b *bus) earliest() (first *poller, due int64) {
-	if b.broken {
-		return nil, b.reopenAt
-	}
 	due = math.MaxInt64
 	for _, s := range b.sensors {
 		if s.due < due {
@@ -107,10 +114,7 @@ func (b *bus) serve(s *poller) {
 	switch s.serve() {
 	case answered:
 		if b.healing {
-			b.healing = false
-			b.count.recoveries.Add(1)
-			b.count.broken.Store(false)
-			b.in.notify(Event{Kind: BusUp, Name: b.name})
+			b.healed()
 		}
 		b.backoff.reset()
 	case failed:
@@ -118,29 +122,52 @@ func (b *bus) serve(s *poller) {
 	}
 }
 
-// judge decides whether s failed because the bus did.
+// healed ends a recovery: the step that was taken last has helped.
+func (b *bus) healed() {
+	b.healing = false
+	r := b.ladder[b.rung.Load()]
+	r.helped.Add(1)
+	b.count.broken.Store(false)
+	b.in.notify(Event{Kind: BusUp, Name: b.name, Step: r.Name})
+}
+
+// judge decides whether s failed because the bus did, or whether all devices
+// hang. One device that fails costs its neighbours nothing.
 func (b *bus) judge(s *poller) {
-	if b.reopen == nil || !s.kind.wholeBus() {
+	if b.reopen == nil || !s.kind.silence() {
 		return
 	}
-	if s.kind == Unplugged || b.allFail() {
+	now := b.in.now()
+	switch {
+	case s.kind == Unplugged: // its return ends that, and no step helps
 		b.breakDown()
-		return
+		b.rung.Store(0)
+		b.deaf, b.climbing = false, false
+	case b.all((*poller).blamesBus):
+		b.deaf = false
+		b.breakDown()
+	case s.failures >= suspicion && b.all((*poller).silent) && b.cycles(now):
+		b.deaf = true
+		b.breakDown()
+		b.climbing = true
+	case s.failures == suspicion && (s.kind.wholeBus() || b.cycles(now)):
+		b.suspect(now, s.kind.wholeBus())
 	}
-	if s.failures == suspicion {
-		now := b.in.now()
-		for _, o := range b.sensors {
-			blamesBus := o.failures > 0 && o.kind.wholeBus()
-			if !blamesBus && o.begun == 0 && o.due > now {
-				o.soon(now)
-			}
+}
+
+// suspect asks early what has not failed in the same way.
+func (b *bus) suspect(now int64, whole bool) {
+	for _, o := range b.sensors {
+		known := o.blamesBus() || !whole && o.silent()
+		if !known && o.begun == 0 && o.due > now {
+			o.soon(now)
 		}
 	}
 }
 
-func (b *bus) allFail() bool {
+func (b *bus) all(fails func(*poller) bool) bool {
 	for _, s := range b.sensors {
-		if s.failures == 0 || !s.kind.wholeBus() {
+		if !fails(s) {
 			return false
 		}
 	}
@@ -148,7 +175,8 @@ func (b *bus) allFail() bool {
 }
 
 // breakDown stops asking until the bus was reopened: at once the first time,
-// backing off while that does not help.
+// backing off while that does not help. The steps before a reopen grow harsher
+// each time that all sensors fail again after it.
 func (b *bus) breakDown() {
 	now := b.in.now()
 	if !b.count.broken.Swap(true) {
@@ -157,18 +185,42 @@ func (b *bus) breakDown() {
 	for _, s := range b.sensors {
 		s.lose(drivers.ErrBus, drivers.Lost, now)
 	}
+	b.watch.begin()
 	b.broken = true
+	b.climbing = b.healing
 	b.reopenAt = now
 	if b.healing {
 		b.reopenAt += int64(b.backoff.next())
+		return
 	}
+	b.rung.Store(0)
 }
 
-// tryReopen reopens the transport and lets every sensor start from Init.
-func (b *bus) tryReopen() {
+// rest waits for the instant of the next reopen. A device that was away is
+// opened as soon as it is back. It reports false when stop was closed.
+func (b *bus) rest(s sleeper, stop <-chan struct{}) bool {
+	d := b.reopenAt - b.in.now()
+	if !b.absent {
+		return s.sleep(d, stop)
+	}
+	came, ok := b.watch.sleep(d, s, stop)
+	if came {
+		b.backoff.reset()
+	}
+	return ok
+}
+
+// recover takes the next step, reopens the transport and lets every sensor
+// start from Init. What cannot be reopened is away, which no step changes.
+func (b *bus) recover(stop <-chan struct{}) {
+	if b.climbing {
+		b.climbing = false
+		b.climb(stop)
+	}
 	b.count.reopens.Add(1)
 	err := b.reopen()
 	now := b.in.now()
+	b.absent = err != nil
 	if err != nil {
 		b.count.failures.Add(1)
 		b.count.text.set(err)

@@ -86,6 +86,9 @@ func (k ErrorKind) transient() bool {
 // wholeBus reports whether the error usually concerns every device of a bus.
 func (k ErrorKind) wholeBus() bool { return k == Timeout || k == BusError || k == Unplugged }
 
+// silence reports whether nothing came from the device.
+func (k ErrorKind) silence() bool { return k == NACK || k.wholeBus() }
+
 // quality is the status of a sensor's channels after such an error: bad if the
 // device answered, lost if it did not.
 func (k ErrorKind) quality() drivers.Quality {

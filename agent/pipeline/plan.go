@@ -66,6 +66,16 @@ type BusPlan struct {
 	// It is called by the bus's owner when every sensor fails as they do when
 	// the bus itself is stuck, or when the adapter is gone.
 	Reopen func() error
+
+	// Steps are what else may bring the bus back, the mildest first. They are
+	// taken one by one, each before a reopen, while all sensors go on failing.
+	Steps []Step
+
+	// Look tells what is there under the transport's name: 0 for nothing,
+	// another number whenever it is another device or has other permissions.
+	// It is asked twice a second while the transport cannot be opened; may be
+	// nil.
+	Look func() uint64
 }
 
 // Port is a byte stream's transport, used by one goroutine. The agent opens
@@ -97,6 +107,9 @@ type StreamPlan struct {
 	// closed and reopened, though it is open; it doubles up to eightfold while
 	// that does not help. 0 means DefaultReopen.
 	Reopen time.Duration
+
+	// Look is as in BusPlan.
+	Look func() uint64
 }
 
 // Defaults of a StreamPlan.

@@ -169,9 +169,12 @@ func (s *poller) step() int64 { return s.every * s.factor() / s.n }
 
 // ask calls the driver, again at once where that may help.
 func (s *poller) ask(now int64) (wait time.Duration, err error) {
-	for {
+	for first := true; ; first = false {
 		wait, err = s.call(now)
 		if err == nil || s.ready && errors.Is(err, drivers.ErrNotReady) {
+			if !first {
+				s.count.retried.Add(1)
+			}
 			return wait, err
 		}
 		now = s.in.now()
@@ -180,6 +183,7 @@ func (s *poller) ask(now int64) (wait time.Duration, err error) {
 			return 0, err
 		}
 		s.tries++
+		s.count.retries.Add(1)
 		s.from, s.triggered = now, 0
 		s.reading.Reset()
 	}
@@ -291,3 +295,10 @@ func (s *poller) lose(err error, q drivers.Quality, now int64) {
 
 // soon lets the sensor be asked at now instead of waiting for its slot.
 func (s *poller) soon(now int64) { s.slot, s.due = now, now }
+
+// blamesBus reports whether the sensor failed last time in a way that usually
+// concerns the whole bus.
+func (s *poller) blamesBus() bool { return s.failures > 0 && s.kind.wholeBus() }
+
+// silent reports whether the sensor failed last time because nobody answered.
+func (s *poller) silent() bool { return s.failures > 0 && s.kind.silence() }

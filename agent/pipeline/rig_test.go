@@ -53,7 +53,15 @@ func (r *rig) now() int64 { return boot + int64(time.Since(r.begun)) }
 func (r *rig) notify(e Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.events = append(r.events, fmt.Sprintf("%d %s %d %v", e.Kind, e.Name, e.N, e.Err))
+	r.events = append(r.events, fmt.Sprintf("%d %s%s %d %v", e.Kind, e.Name, prefixed(e.Step), e.N, e.Err))
+}
+
+// prefixed is a step after a space, or nothing.
+func prefixed(step string) string {
+	if step == "" {
+		return ""
+	}
+	return " " + step
 }
 
 // build makes the pipeline, with an encoder that the outlet can read back.

@@ -48,6 +48,8 @@ type counters struct {
 	skipped  atomic.Uint64
 	spared   atomic.Uint64
 	inits    atomic.Uint64 // initialisations after the first
+	retries  atomic.Uint64 // calls that were repeated at once
+	retried  atomic.Uint64 // of these, such that succeeded
 	reopens  atomic.Uint64
 	good     atomic.Uint64 // well-formed units of a stream
 	corrupt  atomic.Uint64

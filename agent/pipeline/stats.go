@@ -34,9 +34,18 @@ type BusStats struct {
 	Broken         bool   // nobody is asked: it is to be reopened, or has just been
 	Reopens        uint64 // attempts
 	ReopenFailures uint64
-	Recoveries     uint64 // a sensor answered again after a reopen
+	Recoveries     uint64 // a sensor answered again after a reopen, whatever came before it
+	Step           string // taken last
+	Steps          []StepStats
 	LastError      string // of a reopen
 	LastErrorAt    int64  // boottime ns; 0 = none
+}
+
+// StepStats is how a step of recovery fared.
+type StepStats struct {
+	Name   string
+	Taken  uint64
+	Helped uint64 // the bus worked again after it
 }
 
 // Stats is a copy of what concerns no single sensor.
@@ -124,14 +133,31 @@ func (s *source) stats(now int64) SensorStats {
 // AppendBuses appends every bus's numbers to dst.
 func (p *Pipeline) AppendBuses(dst []BusStats) []BusStats {
 	for _, b := range p.buses {
-		c := &b.count
-		dst = append(dst, BusStats{
-			Name: b.name, Broken: c.broken.Load(), Reopens: c.reopens.Load(),
-			ReopenFailures: c.failures.Load(), Recoveries: c.recoveries.Load(),
-			LastError: c.text.get(), LastErrorAt: c.lastError.Load(),
-		})
+		dst = append(dst, b.stats())
 	}
 	return dst
+}
+
+func (b *bus) stats() BusStats {
+	c := &b.count
+	x := BusStats{
+		Name: b.name, Broken: c.broken.Load(), Reopens: c.reopens.Load(), ReopenFailures: c.failures.Load(),
+		Step: b.ladder[b.rung.Load()].Name, LastError: c.text.get(), LastErrorAt: c.lastError.Load(),
+		Steps: []StepStats{{Name: stepRetry}},
+	}
+	for _, s := range b.sensors {
+		x.Steps[0].Helped += s.count.retried.Load()
+		x.Steps[0].Taken += s.count.retries.Load()
+	}
+	for i, r := range b.ladder {
+		step := StepStats{Name: r.Name, Taken: r.tries.Load(), Helped: r.helped.Load()}
+		if i == 0 {
+			step.Taken = x.Reopens
+		}
+		x.Recoveries += step.Helped
+		x.Steps = append(x.Steps, step)
+	}
+	return x
 }
 
 // Progress is for a watchdog. moved grows with every sample that left, sent,

@@ -29,6 +29,7 @@ type stream struct {
 	silence backoff // between reopens of an open but silent port
 	limit   int64   // the wait drawn from it
 	backoff backoff // between reopens of a port that is gone
+	watch   watch   // for its return
 }
 
 func newStream(in *intake, plan *StreamPlan) *stream {
@@ -41,6 +42,7 @@ func newStream(in *intake, plan *StreamPlan) *stream {
 		limit:   int64(reopen),
 		silence: backoff{base: reopen, limit: silentReopens * reopen, n: 1},
 		backoff: backoff{base: portBackoffMin, limit: portBackoffMax},
+		watch:   watch{look: plan.Look},
 	}
 	s.source.init(in, plan.High, plan.Name, plan.Use, "", plan.Channels)
 	s.stale, s.varies = int64(stale), true
@@ -150,9 +152,14 @@ func (s *stream) gone(err error, now int64, sleeper sleeper, stop <-chan struct{
 	s.complete(max(now-s.lastByte, int64(time.Second)), now)
 	s.setUp(false, err)
 	s.all(drivers.Lost, now)
+	s.watch.begin()
 	for {
-		if !sleeper.sleep(int64(s.backoff.next()), stop) {
+		came, ok := s.watch.sleep(int64(s.backoff.next()), sleeper, stop)
+		if !ok {
 			return false
+		}
+		if came {
+			s.backoff.reset()
 		}
 		if s.reopen() {
 			return true
