@@ -148,9 +148,7 @@ func cutWhileThinning(t *testing.T) (o Options, dir, thin string, put []*frame.F
 	l := lanePut{lane: frame.Backfill}
 	put = l.fillMixed(t, s, 300, 3000, 20, 10)
 	before := copyDir(t, o.Dir)
-	s.mu.Lock()
-	s.dropOldestLocked()
-	s.mu.Unlock()
+	s.dropOldest()
 	dir = copyDir(t, o.Dir)
 	made, err := filepath.Glob(filepath.Join(dir, "*-*"+segSuffix))
 	if err != nil || len(made) != 1 {
@@ -243,12 +241,10 @@ func TestThinningKeepsFramesInFlight(t *testing.T) {
 		}
 	}
 	s.Release(frame.Backfill, put[4].ID) // 6..15 are in flight
-	s.mu.Lock()
 	g := s.segs[0]
-	if err := s.thinLocked(g); err != nil {
+	if err := s.thin(g); err != nil {
 		t.Fatal(err)
 	}
-	s.mu.Unlock()
 	var got []*frame.Frame
 	for after := put[4].ID; ; after = got[len(got)-1].ID {
 		f := newFrame()

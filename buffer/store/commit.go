@@ -53,13 +53,20 @@ func (s *Store) commitAll() error {
 	}
 	s.sweep()
 	s.tellRoom()
+	s.look()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.told {
+	told := s.told
+	s.told = false
+	s.mu.Unlock()
+	if !told {
 		return nil
 	}
-	err := s.writeStateLocked(&s.st)
-	s.told = err != nil
+	err := s.writeState()
+	if err != nil {
+		s.mu.Lock()
+		s.told = true
+		s.mu.Unlock()
+	}
 	return err
 }
 
@@ -76,14 +83,8 @@ func (s *Store) commitRecords(records []byte) error {
 			return err
 		}
 		full := noSpace(err)
-		s.mu.Lock()
-		if s.active != nil {
-			s.active.suspect, s.active.failed = true, true
-			s.active.abandon(err)
-		}
-		s.sealLocked()
-		dropped := full && try < maxDrops && s.o.Drop == DropOldest && s.dropOldestLocked()
-		s.mu.Unlock()
+		s.fail(err)
+		dropped := full && try < maxDrops && s.o.Drop == DropOldest && s.dropOldest()
 		switch {
 		case full && !dropped:
 			return fmt.Errorf("%w: %w", ErrFull, err)
@@ -91,6 +92,20 @@ func (s *Store) commitRecords(records []byte) error {
 			return fmt.Errorf("store: commit: %w", err)
 		}
 	}
+}
+
+// fail ends writing to a segment that did not take a commit.
+func (s *Store) fail(err error) {
+	g := s.active
+	if g == nil {
+		return
+	}
+	s.readMu.Lock()
+	g.suspect = true
+	s.readMu.Unlock()
+	g.failed = true
+	g.abandon(err)
+	s.seal()
 }
 
 // maxDrops bounds how many segments one commit gives up because the disk is
@@ -109,26 +124,33 @@ func growth(records int) int64 { return int64(records)*4/3 + 64<<10 }
 // prepare makes room within MaxBytes and returns the segment to write to.
 func (s *Store) prepare(records int) (*segment, error) {
 	s.sweep()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for s.usedLocked()+growth(records)+s.thinRoomLocked() > s.o.MaxBytes-metaReserve {
-		if s.o.Drop == DropNewest || !s.dropOldestLocked() {
+	for !s.fits(growth(records)) {
+		if s.o.Drop == DropNewest || !s.dropOldest() {
 			return nil, ErrFull
 		}
 	}
 	if g := s.active; g != nil && (g.size >= s.o.SegmentBytes || g.size+growth(records) > s.mapSize()) {
-		if err := s.sealLocked(); err != nil {
+		if err := s.seal(); err != nil {
 			return nil, err
 		}
-		s.sweepLocked()
+		s.sweep()
 	}
 	if s.active == nil {
-		if err := s.activateLocked(); err != nil {
+		if err := s.activate(); err != nil {
 			return nil, err
 		}
 	}
-	s.leaveLocked(s.active)
+	s.readMu.Lock()
+	s.leave(s.active)
+	s.readMu.Unlock()
 	return s.active, nil
+}
+
+// fits reports whether so many bytes more are within MaxBytes.
+func (s *Store) fits(bytes int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.usedLocked()+bytes+s.thinRoomLocked() <= s.o.MaxBytes-metaReserve
 }
 
 // mapSize is what a writable segment is mapped with: never outgrown.
@@ -140,17 +162,19 @@ func (s *Store) mapSize() int64 {
 // left is taken into the first one of this run.
 const carryShare = 32
 
-// activateLocked begins a segment under a temporary name, which writeTo makes
+// activate begins a segment under a temporary name, which writeTo makes
 // final. No file that was there before is written to, see openWriter; but what
 // an earlier run left is copied if it is small, so that many restarts do not
 // leave many small files.
-func (s *Store) activateLocked() error {
+func (s *Store) activate() error {
 	file := segFile{first: s.st.NextSeg, no: s.st.NextSeg}
 	g := &segment{segFile: file, path: s.segPath(file), sealed: true, fresh: true}
-	if old := s.carryLocked(); old != nil {
+	if old := s.carry(); old != nil {
 		// Should it be damaged by now, Next will salvage it.
 		if records, err := old.records(); err != nil {
+			s.readMu.Lock()
 			old.suspect = true
+			s.readMu.Unlock()
 		} else {
 			g.segFile, g.path, g.old, g.carried = old.segFile, old.path, old, records
 		}
@@ -163,25 +187,33 @@ func (s *Store) activateLocked() error {
 	if g.file, err = os.Open(g.path + tmpSuffix); err != nil {
 		return fmt.Errorf("make %s: %w", g.path, errors.Join(err, db.Close()))
 	}
+	g.db = db
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if g.old == nil {
 		s.st.NextSeg++
 	}
-	g.db, s.active = db, g
+	s.active = g
 	return nil
 }
 
-// carryLocked returns the segment to copy into the one that begins, nil for
+// carry returns the segment to copy into the one that begins, nil for
 // none. It is asked once for each.
-func (s *Store) carryLocked() *segment {
+func (s *Store) carry() *segment {
 	if len(s.segs) == 0 {
 		return nil
 	}
 	g := s.segs[len(s.segs)-1]
-	if g.sealed || g.unread {
+	if g.sealed || g.unread || g.failed {
 		return nil
 	}
 	g.sealed = true
-	if g.size > max(s.o.SegmentBytes/carryShare, 2*minSegment) || s.usedLocked()+2*g.size > s.o.MaxBytes-metaReserve {
+	if g.size > max(s.o.SegmentBytes/carryShare, 2*minSegment) {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.usedLocked()+2*g.size > s.o.MaxBytes-metaReserve {
 		return nil
 	}
 	return g
@@ -210,45 +242,69 @@ func (s *Store) writeTo(g *segment, records []byte) error {
 	n, g.carried = n+filled, nil
 	if err == nil && g.fresh {
 		n += 4 * pageSize // a new file's first pages
-		if err = os.Rename(g.path+tmpSuffix, g.path); err == nil && !s.o.noSync {
-			err = syncDir(filepath.Dir(g.path))
-		}
+		err = s.enter(g)
+	}
+	if err == nil {
+		err = s.index(g, records)
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.written += n
+	s.mu.Unlock()
 	if err != nil {
 		g.abandon(err)
 		if g.fresh {
-			s.sealLocked()
+			s.seal()
 			os.Remove(g.path + tmpSuffix)
 		}
-		return err
-	}
-	if g.fresh {
-		s.enterLocked(g)
-	}
-	s.commits++
-	s.leaveLocked(g) // a reader that came while we wrote sees what was before
-	s.indexLocked(g, records)
-	if g.meta, err = metaOf(g.file); err == nil {
-		g.size, err = diskSize(g.path)
 	}
 	return err
 }
 
-// enterLocked takes a segment in whose file now has its name, in the place of
-// the one that it carries.
-func (s *Store) enterLocked(g *segment) {
-	g.fresh = false
-	i := slices.Index(s.segs, g.old)
-	if i < 0 {
-		s.segs = append(s.segs, g)
-		return
+// enter gives the file of a fresh segment its name and takes it in, in the place
+// of the one that it carries. Readers wait: they open files by that name.
+func (s *Store) enter(g *segment) error {
+	s.readMu.Lock()
+	defer s.readMu.Unlock()
+	if err := os.Rename(g.path+tmpSuffix, g.path); err != nil {
+		return err
 	}
-	s.closeLocked(g.old)
-	g.spans, g.largest, g.old = g.old.spans, g.old.largest, nil
-	s.segs[i] = g
+	old := g.old
+	s.mu.Lock()
+	g.fresh, g.old = false, nil
+	if i := slices.Index(s.segs, old); i >= 0 {
+		g.spans, g.largest = old.spans, old.largest
+		s.segs[i] = g
+	} else {
+		s.segs = append(s.segs, g)
+	}
+	s.mu.Unlock()
+	s.leave(old)
+	if s.o.noSync {
+		return nil
+	}
+	return syncDir(filepath.Dir(g.path))
+}
+
+// index makes what was committed to g visible to Next. After an error it is as
+// if the commit had failed: it is made again, elsewhere.
+func (s *Store) index(g *segment, records []byte) error {
+	meta, err := metaOf(g.file)
+	if err != nil {
+		return err
+	}
+	size, err := diskSize(g.path)
+	if err != nil {
+		return err
+	}
+	s.readMu.Lock()
+	defer s.readMu.Unlock()
+	s.mu.Lock()
+	s.commits++
+	s.indexLocked(g, records)
+	g.meta, g.size = meta, size
+	s.mu.Unlock()
+	s.leave(g) // a reader that came while we wrote sees what was before
+	return nil
 }
 
 // putRecords puts what appendRecords made into a transaction, which keeps
@@ -285,21 +341,16 @@ func (s *Store) indexLocked(g *segment, records []byte) {
 	}
 }
 
-// sweep unlinks what is released. The caller holds commitMu, and not mu: for
-// that wait those who put and read, and a disk may take long to unlink.
+// sweep unlinks what is released. The caller holds commitMu.
 func (s *Store) sweep() {
+	s.readMu.Lock()
 	s.mu.Lock()
 	done := s.dismissLocked()
 	s.mu.Unlock()
+	s.leave(done...)
+	s.readMu.Unlock()
 	for _, g := range done {
-		os.Remove(g.path)
-	}
-}
-
-// sweepLocked is sweep where nobody can be waiting, or room is short.
-func (s *Store) sweepLocked() {
-	for _, g := range s.dismissLocked() {
-		os.Remove(g.path)
+		g.unlink()
 	}
 }
 
@@ -316,7 +367,6 @@ func (s *Store) dismissLocked() (done []*segment) {
 		if g == s.active {
 			s.active = nil
 		}
-		s.closeLocked(g)
 		done = append(done, g)
 	}
 	clear(s.segs[len(kept):])

@@ -30,13 +30,14 @@
 // will go through are proved before (proveWay), its goroutine is kept away
 // (stopper.go), and faults are made errors. All reading is done here, with plain
 // reads that trust nothing (check.go, cursor.go). A file that fails is salvaged
-// by its records' CRCs, renamed and reported, never fatal. docs/power_cuts.md
+// by its records' CRCs, renamed and reported, never fatal. A disk that refuses is
+// no damage: what it holds is read later (heal.go). docs/power_cuts.md
 // lists what bbolt can do and why it cannot take the agent down.
 //
 // Goroutines: the package starts none. Put and Next belong to the uplink,
 // Commit and Sweep to one committer; all may run side by side. Put touches
-// neither disk nor heap; Next reads through a mapping; only Commit, Sweep,
-// Reassign and Close write.
+// neither disk nor heap. A disk that hangs holds up who writes (Commit, Sweep,
+// Reassign, Close) and who reads (Next, Peek, Samples), and nobody else.
 //
 // It imports uplink/frame for its types, bbolt, and nothing else of ours.
 package store

@@ -9,21 +9,23 @@ import (
 // dropTries bounds how often a reader may come in the way of thinning.
 const dropTries = 4
 
-// dropOldestLocked makes room: it thins the oldest segment with Normal frames,
-// or gives it up whole if it holds nothing else; when nothing Normal is left,
-// the oldest segment. It reports whether there was one. It may release mu
-// meanwhile; commitMu keeps the segments as they are.
-func (s *Store) dropOldestLocked() bool {
+// dropOldest makes room: it thins the oldest segment with Normal frames, or
+// gives it up whole if it holds nothing else; when nothing Normal is left, the
+// oldest segment. It reports whether there was one. The caller holds commitMu,
+// which keeps the segments as they are.
+func (s *Store) dropOldest() bool {
 	for range dropTries {
+		s.mu.Lock()
 		g := s.victimLocked((*segment).holdsNormal)
-		if g == nil {
+		thin := g != nil && s.worthThinningLocked(g)
+		s.mu.Unlock()
+		switch {
+		case g == nil:
 			return false
+		case !thin:
+			return s.giveUp((*segment).holdsNormal)
 		}
-		if !s.worthThinningLocked(g) {
-			s.giveUpLocked(g)
-			return true
-		}
-		err := s.thinLocked(g)
+		err := s.thin(g)
 		if err == nil {
 			return true
 		}
@@ -33,31 +35,53 @@ func (s *Store) dropOldestLocked() bool {
 	}
 	// The disk itself is full, or the segment damaged: a copy cannot be had, so
 	// rather one that holds nothing else.
-	g := s.victimLocked(func(g *segment) bool { return g.part(1).frames == 0 })
+	return s.giveUp(func(g *segment) bool { return g.part(1).frames == 0 })
+}
+
+// giveUp notes what a segment held, makes the note durable and unlinks the
+// segment: the one to give up next of those that are wanted. From choosing it
+// until it is gone nothing is read, so that what is noted was not handed out.
+func (s *Store) giveUp(wanted func(*segment) bool) bool {
+	s.readMu.Lock()
+	s.mu.Lock()
+	g, released := s.victimLocked(wanted), s.st.Released
+	s.mu.Unlock()
 	if g == nil {
+		s.readMu.Unlock()
 		return false
 	}
-	s.giveUpLocked(g)
+	s.giveUpSegment(g, &released)
+	s.leave(g)
+	s.readMu.Unlock()
+	if s.writeState() == nil {
+		g.unlink()
+		return true
+	}
+	g.unlink() // most likely the disk is full: the space of the segment comes first
+	s.writeState()
 	return true
 }
 
-// giveUpLocked notes what a segment held, makes the note durable and unlinks
-// the segment.
-func (s *Store) giveUpLocked(g *segment) {
-	for lane := range g.spans {
-		if n, lost := s.lossLocked(frame.Lane(lane), g); lost {
+// giveUpSegment notes what is lost and takes g out of the store. The caller
+// holds commitMu and readMu.
+func (s *Store) giveUpSegment(g *segment, released *[frame.Lanes]frame.ID) {
+	var lost [frame.Lanes]Note
+	for lane := range lost {
+		lost[lane] = s.loss(frame.Lane(lane), g, released[lane])
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for lane, n := range lost {
+		if now := s.st.Released[lane]; now != released[lane] { // meanwhile, of frames that were sent from memory
+			n = n.after(now)
+		}
+		if n.Frames > 0 {
 			s.st.Notes = s.st.Notes.add(n)
 			s.dropped += uint64(max(n.N-n.thinned, 0))
 		}
 	}
 	s.st.Dropped = append(s.st.Dropped[:0], g.no)
-	if err := s.writeStateLocked(&s.st); err != nil {
-		// Most likely the disk is full: the space of the segment comes first.
-		s.unlinkLocked(g)
-		s.writeStateLocked(&s.st)
-		return
-	}
-	s.unlinkLocked(g)
+	s.removeLocked(g)
 }
 
 // victimLocked returns the segment to give up next: the oldest that is wanted,
@@ -92,27 +116,63 @@ func (s *Store) inFlightLocked(g *segment) bool {
 	return false
 }
 
-// lossLocked returns what dropping g loses of a lane. A segment that is partly
-// released is read again to count the rest.
-func (s *Store) lossLocked(lane frame.Lane, g *segment) (n Note, lost bool) {
-	sp, released := &g.spans[lane], s.st.Released[lane]
+// loss returns what dropping g loses of a lane: no frame, perhaps. A segment
+// that is partly released is read again to count the rest. The caller holds
+// commitMu and readMu.
+func (s *Store) loss(lane frame.Lane, g *segment, released frame.ID) (n Note) {
+	sp := &g.spans[lane]
 	if sp.Frames == 0 || !released.Less(sp.last) {
-		return n, false
+		return n
 	}
 	n = Note{Lane: lane, From: sp.prev, To: sp.last, Cause: frame.StoreFull, Extent: sp.Extent}
 	if released.Less(sp.first) {
-		return n, true
+		return n
 	}
-	n.From, n.Extent = released, Extent{}
-	for after := released; ; {
-		at, err := s.seekLocked(g, lane, after)
+	n.From = released
+	var err error
+	if n.Extent, err = s.extentAfter(g, lane, released); err == nil {
+		return n
+	}
+	// Its pages cannot be followed, but its records may be there.
+	if n.Extent = s.foundAfter(g, lane, released); n.Frames == 0 {
+		n.Extent = sp.Extent
+		n.N = -1
+	}
+	return n
+}
+
+// extentAfter sums up a lane's frames of a segment behind one.
+func (s *Store) extentAfter(g *segment, lane frame.Lane, after frame.ID) (e Extent, err error) {
+	for {
+		at, err := s.seek(g, lane, after)
 		if err != nil || !at.ok {
-			if err != nil {
-				n.N = -1
-			}
-			return n, true
+			return e, err
 		}
-		n.Extent = n.join(at.extent(after))
+		e = e.join(at.extent(after))
 		after = at.id
 	}
+}
+
+// foundAfter is extentAfter by the records alone, wherever in the file they
+// stand. Its number is -1 if not all frames are there.
+func (s *Store) foundAfter(g *segment, lane frame.Lane, after frame.ID) (e Extent) {
+	sp := &g.spans[lane]
+	last := sp.last
+	var prev frame.ID
+	whole := true
+	err := eachFound(g.path, func(a *assembler) {
+		id := s.st.Aliases.id(a.key.id())
+		if a.key.lane() != lane || !after.Less(id) || last.Less(id) {
+			return
+		}
+		p := s.st.Aliases.id(a.header.prev)
+		whole = whole && (e.Frames == 0 && !after.Less(p) || p == prev)
+		e, prev = e.join(extentOf(&a.header, a.payload)), id
+	})
+	if err != nil || !whole || prev != last {
+		e.N = -1
+		e.T0, e.T1, e.T0Known = sp.T0, sp.T1, sp.T0Known
+		e.Boot, e.Dating = sp.Boot, sp.Dating
+	}
+	return e
 }

@@ -199,9 +199,7 @@ func TestCrashBetweenNoteAndUnlink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.mu.Lock()
-	s.dropOldestLocked()
-	s.mu.Unlock()
+	s.dropOldest()
 	dir := copyDir(t, o.Dir)
 	if err := os.WriteFile(filepath.Join(dir, filepath.Base(g.path)), kept, 0o600); err != nil {
 		t.Fatal(err)
@@ -218,10 +216,8 @@ func TestNotesAtTheEndAreDeclared(t *testing.T) {
 	s, _ := mustOpen(t, testOptions(t.TempDir()))
 	l := lanePut{lane: frame.Live}
 	put := l.fill(t, s, 10, 300, 5)
-	s.mu.Lock()
-	for s.dropOldestLocked() {
+	for s.dropOldest() {
 	}
-	s.mu.Unlock()
 	_, declared, _ := tally(t, readAll(t, s, frame.Live))
 	if declared != sumN(put) {
 		t.Errorf("declared %d, want %d", declared, sumN(put))

@@ -177,15 +177,26 @@ func (ns notes) squeeze() notes {
 func (ns notes) release(lane frame.Lane, upTo frame.ID) notes {
 	kept := ns[:0]
 	for _, n := range ns {
-		if n.Lane == lane && !upTo.Less(n.To) {
-			continue
+		if n.Lane == lane {
+			n = n.after(upTo)
 		}
-		if n.Lane == lane && n.From.Less(upTo) {
-			n.From, n.N, n.T0Known, n.T0 = upTo, -1, false, 0
+		if n.Frames > 0 {
+			kept = append(kept, n)
 		}
-		kept = append(kept, n)
 	}
 	return kept
+}
+
+// after returns what is left of a note behind a frame; it cannot be counted
+// unless that is all of it.
+func (n Note) after(id frame.ID) Note {
+	switch {
+	case !id.Less(n.To):
+		return Note{}
+	case n.From.Less(id):
+		n.From, n.N, n.T0Known, n.T0 = id, -1, false, 0
+	}
+	return n
 }
 
 // within sums up the notes inside (from, to] and reports whether they cover it

@@ -118,7 +118,7 @@ func Repair(dir string) (*Report, error) {
 		return r, nil
 	}
 	s.st.Epoch, s.st.Clean = r.Epoch, false
-	return r, s.writeStateLocked(&s.st)
+	return r, s.writeState()
 }
 
 // Frames yields every readable frame in dir, segment by segment and lane by
@@ -147,7 +147,7 @@ func Frames(dir string) iter.Seq2[*frame.Frame, error] {
 func exportSegment(path string, as aliases, yield func(*frame.Frame, error) bool) bool {
 	var last key // of the last frame that was yielded
 	for range exportTries {
-		whole, _, partial, err := findFrames(path)
+		whole, _, partial, err := findFrames(path, true)
 		if errors.Is(err, fs.ErrNotExist) {
 			return true // Redis has it, and the agent unlinked it since the directory was read
 		}

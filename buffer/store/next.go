@@ -76,41 +76,45 @@ func (s *Store) read(lane frame.Lane, after frame.ID, dst *frame.Frame, hand boo
 		if g == nil || err == nil {
 			return ok, err
 		}
-		s.heal(g, err)
+		if s.spared(g, lane, err) {
+			return false, fmt.Errorf("store: read %s: %w", g.path, err)
+		}
+		if err := s.heal(g, lane, err); err != nil {
+			return false, err
+		}
 	}
 }
 
-// next does the work of Next. A segment with its error is damaged.
+// next does the work of Next. A segment with its error cannot be read.
 func (s *Store) next(lane frame.Lane, after frame.ID, dst *frame.Frame, hand bool, ok *bool) (*segment, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.readMu.Lock()
+	defer s.readMu.Unlock()
 	*ok = false
 	if s.closed {
 		return nil, ErrOff
 	}
-	at, g, err := s.findLocked(lane, after)
+	at, g, err := s.find(lane, after)
 	if err != nil {
 		return g, err
 	}
 	end := at.prev
 	if !at.ok {
-		end = s.st.Notes.last(lane)
+		end = s.lastNote(lane)
 	}
-	if after.Less(end) {
-		if g, err := s.proveLocked(lane, after, end); err != nil {
+	switch {
+	case after.Less(end):
+		if g, err := s.prove(lane, after, end); err != nil {
 			return g, err
 		}
 		*ok = true
-		err = s.gapLocked(lane, after, end, &at, dst)
-		return nil, err
-	}
-	if !at.ok {
+		return nil, s.gap(lane, after, end, &at, dst)
+	case !at.ok:
+		s.took(lane, &at, false)
 		return nil, nil
-	}
-	if cap(dst.Payload) < at.header.length {
+	case cap(dst.Payload) < at.header.length:
 		return nil, ErrShort
 	}
-	if err := s.loadLocked(&at, dst); err != nil {
+	if err := s.load(&at, dst); err != nil {
 		return at.seg, err
 	}
 	if at.cut(after) {
@@ -118,23 +122,45 @@ func (s *Store) next(lane frame.Lane, after frame.ID, dst *frame.Frame, hand boo
 			return nil, err
 		}
 	}
-	if hand && s.handed[lane].Less(at.id) {
-		s.handed[lane] = at.id
-	}
+	s.took(lane, &at, hand)
 	*ok = true
 	return nil, nil
 }
 
-// findLocked returns the first frame after the given one over all segments. In
-// order they hold rising ranges; after a commit that failed late, or a file
-// copied in by hand, they may overlap. g is the damaged segment of an error.
-func (s *Store) findLocked(lane frame.Lane, after frame.ID) (best place, g *segment, err error) {
+// took notes that a lane could be read, and how far it was handed out.
+func (s *Store) took(lane frame.Lane, at *place, hand bool) {
+	if at.ok {
+		at.seg.sickAt = 0
+	}
+	s.mu.Lock()
+	s.sick[lane] = nil
+	if hand && s.handed[lane].Less(at.id) {
+		s.handed[lane] = at.id
+	}
+	s.mu.Unlock()
+}
+
+func (s *Store) lastNote(lane frame.Lane) frame.ID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.st.Notes.last(lane)
+}
+
+// find returns the first frame after the given one over all segments. They hold
+// rising ranges, but for files copied in by hand. g is the segment of an error.
+// The caller holds readMu.
+func (s *Store) find(lane frame.Lane, after frame.ID) (best place, g *segment, err error) {
 	for _, g := range s.segs {
+		if g.unread {
+			if err := s.reread(g); err != nil && (!best.ok || !refused(err)) {
+				return place{}, g, err
+			}
+		}
 		sp := &g.spans[lane]
-		if sp.Frames == 0 || g.unread || !after.Less(sp.last) || best.ok && !sp.first.Less(best.id) {
+		if sp.Frames == 0 || !after.Less(sp.last) || best.ok && !sp.first.Less(best.id) {
 			continue
 		}
-		at, err := s.seekLocked(g, lane, after)
+		at, err := s.seek(g, lane, after)
 		if err != nil {
 			return place{}, g, err
 		}
@@ -145,8 +171,9 @@ func (s *Store) findLocked(lane frame.Lane, after frame.ID) (best place, g *segm
 	return best, nil, nil
 }
 
-// seekLocked returns the first frame of a segment after the given one.
-func (s *Store) seekLocked(g *segment, lane frame.Lane, after frame.ID) (at place, err error) {
+// seek returns the first frame of a segment after the given one. The caller
+// holds readMu, as for all that moves a reader.
+func (s *Store) seek(g *segment, lane frame.Lane, after frame.ID) (at place, err error) {
 	r := &s.readers[lane]
 	if err := r.openAt(g); err != nil {
 		return at, err
@@ -171,12 +198,15 @@ func (s *Store) seekLocked(g *segment, lane frame.Lane, after frame.ID) (at plac
 			}
 			continue
 		}
-		return s.placeLocked(r, at, k, v)
+		if g.spans[lane].last.Less(at.id) { // a commit that failed: it was made again, elsewhere
+			return place{}, nil
+		}
+		return s.place(r, at, k, v)
 	}
 }
 
-// placeLocked reads the header at the reader's place.
-func (s *Store) placeLocked(r *reader, at place, k, v []byte) (place, error) {
+// place reads the header at the reader's place.
+func (s *Store) place(r *reader, at place, k, v []byte) (place, error) {
 	fk, err := parseKey(k)
 	if err != nil || fk.chunk() != 0 {
 		return at, errChunks
@@ -202,8 +232,8 @@ func successor(id frame.ID) frame.ID {
 	return frame.ID{Epoch: id.Epoch, Seq: id.Seq + 1}
 }
 
-// loadLocked copies the frame at a place into dst.
-func (s *Store) loadLocked(at *place, dst *frame.Frame) (err error) {
+// load copies the frame at a place into dst.
+func (s *Store) load(at *place, dst *frame.Frame) (err error) {
 	r := &s.readers[at.key.lane()]
 	if err := r.openAt(at.seg); err != nil {
 		return err
@@ -241,10 +271,12 @@ func (s *Store) loadLocked(at *place, dst *frame.Frame) (err error) {
 	return nil
 }
 
-// gapLocked makes dst a gap record for (after, end]. at is the frame behind
+// gap makes dst a gap record for (after, end]. at is the frame behind
 // it, if there is one.
-func (s *Store) gapLocked(lane frame.Lane, after, end frame.ID, at *place, dst *frame.Frame) error {
+func (s *Store) gap(lane frame.Lane, after, end frame.ID, at *place, dst *frame.Frame) error {
+	s.mu.Lock()
 	sum, covered := s.st.Notes.within(lane, after, end)
+	s.mu.Unlock()
 	info := frame.GapInfo{Cause: frame.StoreDamaged, N: -1, Frames: -1}
 	dst.Lane, dst.Class, dst.ID, dst.Prev = lane, frame.Normal, end, after
 	if sum.Frames > 0 {
@@ -264,49 +296,4 @@ func (s *Store) gapLocked(lane frame.Lane, after, end frame.ID, at *place, dst *
 		return fmt.Errorf("store: %w", err)
 	}
 	return nil
-}
-
-// heal salvages a segment in which Next met damage, as Open would have.
-func (s *Store) heal(g *segment, damage error) {
-	s.commitMu.Lock()
-	defer s.commitMu.Unlock()
-	s.mu.Lock()
-	report, damaged := s.healLocked(g, damage)
-	s.mu.Unlock()
-	if damaged && s.o.OnDamage != nil {
-		s.o.OnDamage(report)
-	}
-}
-
-func (s *Store) healLocked(g *segment, damage error) (report Salvage, damaged bool) {
-	i := 0
-	for i < len(s.segs) && s.segs[i] != g {
-		i++
-	}
-	if i == len(s.segs) || s.closed { // somebody else saw to it
-		return report, false
-	}
-	if g == s.active {
-		s.active = nil
-	}
-	s.closeLocked(g)
-	s.damaged++
-	g.sealed, g.suspect, g.unproved, g.sum, g.spans = true, false, false, nil, [frame.Lanes]span{}
-	g.meta = boltMeta{}
-	size, _ := diskSize(g.path)
-	report, left := salvageFile(g.path, damage)
-	if report.Bad != "" {
-		s.badBytes += size
-	}
-	if left {
-		if g.largest, report.Err = indexSegment(g, s.st.Aliases); report.Err == nil {
-			return report, true
-		}
-	}
-	if report.Bad != "" {
-		s.segs = append(s.segs[:i], s.segs[i+1:]...)
-	} else {
-		g.unread = true
-	}
-	return report, true
 }

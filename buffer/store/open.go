@@ -92,6 +92,7 @@ func (s *Store) recover() (*Report, error) {
 	for _, file := range list.segs {
 		s.recoverSegment(file, sums[file.name()], r)
 	}
+	s.trim()
 	s.unclean(found, r)
 	r.Notes = append(r.Notes, s.st.Notes...)
 	s.damaged = len(r.Salvaged)
@@ -172,9 +173,9 @@ func (s *Store) recoverSegment(file segFile, known *sum, r *Report) {
 	if !g.trust(known, s.st.Aliases) {
 		g.largest, err = indexSegment(g, s.st.Aliases)
 	}
-	if err != nil {
+	if err != nil && !refused(err) {
 		size, _ := diskSize(g.path)
-		report, left := salvageFile(g.path, err)
+		report, left := salvageFile(g.path, err, false)
 		if report.Bad != "" {
 			s.badBytes += size
 		}
@@ -182,13 +183,18 @@ func (s *Store) recoverSegment(file segFile, known *sum, r *Report) {
 			g.largest, report.Err = indexSegment(g, s.st.Aliases)
 		}
 		r.Salvaged = append(r.Salvaged, report)
-		g.size, g.sealed = size, true
-		if g.unread = report.Err != nil; !g.unread && !left {
+		if g.size, g.sealed, err = size, true, report.Err; !left && !refused(err) {
 			return
 		}
 	}
+	g.unread, g.sealed = err != nil, g.sealed || err != nil
 	s.segs = append(s.segs, g)
 	r.Segments++
+	s.countSegment(g, r)
+}
+
+// countSegment takes in what a segment holds.
+func (s *Store) countSegment(g *segment, r *Report) {
 	s.maxFrame = max(s.maxFrame, g.largest)
 	for lane := range g.spans {
 		sp := &g.spans[lane]
@@ -249,9 +255,45 @@ func (s *Store) reach(epoch uint64) (normal, rest *Unclean) {
 	return normal, rest
 }
 
+// trim gives each frame to one segment. A commit that reports an error may have
+// reached the disk all the same; its frames were then committed once more, to a
+// later segment.
+func (s *Store) trim() {
+	for i, g := range s.segs {
+		belongs := s.belongs(g)
+		twice := false
+		for lane := range g.spans {
+			sp := &g.spans[lane]
+			twice = twice || sp.Frames > 0 && !belongs(frame.Lane(lane), sp.last)
+		}
+		if !twice {
+			continue
+		}
+		g.failed, g.sealed, g.sum = true, true, nil
+		if largest, err := indexPart(s.segs[i], s.st.Aliases, belongs); err == nil {
+			g.largest, g.unproved = largest, false
+		} else {
+			g.unread = true
+		}
+	}
+}
+
+// belongs returns whether a frame in the file of g is its: those from where
+// later segments begin are theirs.
+func (s *Store) belongs(g *segment) func(frame.Lane, frame.ID) bool {
+	var ends [frame.Lanes]frame.ID
+	for _, o := range s.segs[slices.Index(s.segs, g)+1:] {
+		for lane := range ends {
+			if sp := &o.spans[lane]; sp.Frames > 0 && (ends[lane] == frame.ID{} || sp.first.Less(ends[lane])) {
+				ends[lane] = sp.first
+			}
+		}
+	}
+	return func(lane frame.Lane, id frame.ID) bool { return ends[lane] == frame.ID{} || id.Less(ends[lane]) }
+}
+
 // begin starts this run: the next epoch, made durable.
 func (s *Store) begin(r *Report) error {
-	s.mu.Lock()
 	for lane := range s.st.Last {
 		s.st.Epoch = max(s.st.Epoch, s.st.Last[lane].Epoch)
 		s.pending.last[lane] = s.st.Last[lane]
@@ -267,13 +309,12 @@ func (s *Store) begin(r *Report) error {
 	}
 	r.Epoch = s.st.Epoch
 	if s.sums.lines != len(s.segs) || slices.ContainsFunc(s.segs, func(g *segment) bool { return g.sum == nil }) {
-		s.packSumsLocked()
+		s.packSums()
 	}
-	err := s.writeStateLocked(&s.st)
-	if noSpace(err) && s.o.Drop == DropOldest && s.dropOldestLocked() {
-		err = s.writeStateLocked(&s.st)
+	err := s.writeState()
+	if noSpace(err) && s.o.Drop == DropOldest && s.dropOldest() {
+		err = s.writeState()
 	}
-	s.mu.Unlock()
 	if noSpace(err) {
 		return fmt.Errorf("%w (free some space on the file system of %s)", err, s.o.Dir)
 	}

@@ -119,21 +119,18 @@ func TestThinningJoinsOnlyNeighbours(t *testing.T) {
 	s, _ := mustOpen(t, o)
 	l := lanePut{lane: frame.Backfill}
 	put := l.fillMixed(t, s, 160, 3000, 20, 10)
-	s.mu.Lock()
 	a, b, c := s.segs[0], s.segs[1], s.segs[2]
-	if err := s.thinLocked(a); err != nil {
+	if err := s.thin(a); err != nil {
 		t.Fatal(err)
 	}
-	s.giveUpLocked(b)
-	if err := s.thinLocked(c); err != nil {
+	s.giveUp(func(g *segment) bool { return g == b })
+	if err := s.thin(c); err != nil {
 		t.Fatal(err)
 	}
-	s.mu.Unlock()
 	wantBalance(t, s, frame.Backfill, put)
-	s.mu.Lock()
 	for range 2 { // both thinned ones
-		s.giveUpLocked(s.segs[0])
+		first := s.segs[0]
+		s.giveUp(func(g *segment) bool { return g == first })
 	}
-	s.mu.Unlock()
 	wantBalance(t, s, frame.Backfill, put)
 }

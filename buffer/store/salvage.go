@@ -21,7 +21,7 @@ type Salvage struct {
 	Damage  error  // what was wrong with it
 	Frames  int    // copied into a file in its place
 	Partial int    // frames of which only a part was found
-	Err     error  // why salvage itself did not succeed; tried again at the next Open
+	Err     error  // why salvage itself did not succeed; tried again when the file is wanted
 }
 
 // scanBlock is how much of a file is searched at a time.
@@ -107,23 +107,27 @@ type found struct {
 	len int   // of the value
 }
 
-// findFrames returns the records of all complete frames of a damaged file, in
-// the order of their keys, and how many frames were incomplete.
-func findFrames(path string) (whole []found, frames, partial int, err error) {
-	var all []found
+// findRecords returns the records of a damaged file, each once, in the order of
+// their keys. With rest, a file that cannot be read to its end gives what stands
+// before.
+func findRecords(path string, rest bool) (all []found, err error) {
 	err = scanRecords(path, 0, func(k, v []byte, at int64) {
 		fk, _ := parseKey(k)
 		all = append(all, found{fk, at, len(v)})
 	})
-	if err != nil && len(all) == 0 {
-		return nil, 0, 0, err
+	if err != nil && (!rest || len(all) == 0) {
+		return nil, err
 	}
 	slices.SortStableFunc(all, func(a, b found) int { return bytes.Compare(a.key[:], b.key[:]) })
-	all = slices.CompactFunc(all, func(a, b found) bool { return a.key == b.key })
+	return slices.CompactFunc(all, func(a, b found) bool { return a.key == b.key }), nil
+}
 
+// joinFound reads the values of records and joins them to frames. each is told
+// of each whole frame, and which records it is made of.
+func joinFound(path string, all []found, each func(a *assembler, from, to int)) (partial int, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, 0, 0, err
+		return 0, err
 	}
 	defer f.Close()
 	var a assembler
@@ -132,7 +136,7 @@ func findFrames(path string) (whole []found, frames, partial int, err error) {
 		r := &all[i]
 		value := buf[:r.len]
 		if _, err := f.ReadAt(value, r.at+keyLen); err != nil {
-			return nil, 0, 0, err
+			return partial, err
 		}
 		if r.key.chunk() == 0 {
 			begin = i
@@ -142,14 +146,40 @@ func findFrames(path string) (whole []found, frames, partial int, err error) {
 			partial++
 		}
 		if done {
-			whole = append(whole, all[begin:i+1]...)
-			frames++
+			each(&a, begin, i+1)
 		}
 	}
 	if a.pending() {
 		partial++
 	}
+	return partial, nil
+}
+
+// findFrames returns the records of all complete frames of a damaged file, in
+// the order of their keys, and how many frames were incomplete.
+func findFrames(path string, rest bool) (whole []found, frames, partial int, err error) {
+	all, err := findRecords(path, rest)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	partial, err = joinFound(path, all, func(_ *assembler, from, to int) {
+		whole = append(whole, all[from:to]...)
+		frames++
+	})
+	if err != nil {
+		return nil, 0, 0, err
+	}
 	return whole, frames, partial, nil
+}
+
+// eachFound tells each of all complete frames of a damaged file, in the order of
+// their keys.
+func eachFound(path string, each func(*assembler)) error {
+	all, err := findRecords(path, false)
+	if err == nil {
+		_, err = joinFound(path, all, func(a *assembler, _, _ int) { each(a) })
+	}
+	return err
 }
 
 // salvageBatch bounds the memory of copying.
@@ -197,10 +227,12 @@ func copyRecords(from, to string, records []found) error {
 
 // salvageFile copies what is whole in a damaged segment into a new file in its
 // place and sets the damaged one aside. It reports whether a segment is left.
-func salvageFile(path string, damage error) (s Salvage, left bool) {
+// An error that the disk gives ends it and leaves all as it was; with rest, one
+// that comes behind the first records only ends the search for them.
+func salvageFile(path string, damage error, rest bool) (s Salvage, left bool) {
 	s = Salvage{File: path, Damage: damage}
 	var whole []found
-	if whole, s.Frames, s.Partial, s.Err = findFrames(path); s.Err != nil {
+	if whole, s.Frames, s.Partial, s.Err = findFrames(path, rest); s.Err != nil {
 		return s, false
 	}
 	if len(whole) == 0 {

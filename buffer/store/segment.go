@@ -4,34 +4,37 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/telhub/telhub/uplink/frame"
 )
 
-// segment is one file of records. Store.mu guards it, except that the
-// committer writes through the active one's db under commitMu.
+// segment is one file of records. What belongs to the committer is guarded by
+// commitMu, what belongs to readers by readMu; the rest changes under both and mu
+// (what is read of a file that no span knows of, under readMu and mu).
 type segment struct {
 	segFile
-	path   string
+	path   string   // changes before the segment is in Store.segs only
 	size   int64    // on disk
-	db     *bolt.DB // of the active one; nil while closed
-	file   *os.File // to read what db wrote, while that is open
-	filled int64    // length of file up to which zeros were written ahead
-	meta   boltMeta // of the last transaction; nothing while hwm is 0
+	db     *bolt.DB // committer's: of the active one; nil while closed
+	file   *os.File // committer's: to read what db wrote, while that is open
+	filled int64    // committer's: length of file up to which zeros were written ahead
+	meta   boltMeta // of the last transaction; nothing while hwm is 0. Of a sealed one, readers'
 	spans  [frame.Lanes]span
 
-	fresh   bool     // not yet under its final name, nor in Store.segs
-	old     *segment // in whose place a fresh one will come …
+	fresh   bool     // committer's: not yet under its final name, nor in Store.segs
+	old     *segment // committer's: in whose place a fresh one will come …
 	carried []byte   // … with these records of it
-	sealed  bool     // not to be opened for writing again
-	suspect bool     // a write failed: check before reading
-	failed  bool     // … and its file may hold more than spans says
-	unread  bool     // damaged and not salvageable now: left in place, not read
+	sealed  bool     // committer's: not to be opened for writing again
+	suspect bool     // readers': a write failed: check before reading
+	failed  bool     // … and its file may hold more than spans says: that was not committed, or stands elsewhere, too
+	unread  bool     // the disk did not give it at Open: what it holds is not known
+	sickAt  int64    // readers': when the disk first refused to give what stands in it, ms of Options.Now; 0: it does
 
-	sum      *sum // its line in the file of sums; nil if it has none
-	unproved bool // taken on trust at Open: check before a frame of it is declared missing
+	sum      *sum // committer's: its line in the file of sums; nil if it has none
+	unproved bool // readers': taken on trust at Open: check before a frame of it is declared missing
 	largest  int  // payload
 }
 
@@ -55,7 +58,10 @@ func (r *reader) openAt(g *segment) (err error) {
 		return nil
 	}
 	r.close()
-	if size, err := diskSize(g.path); err != nil || size < g.size {
+	switch size, err := diskSize(g.path); {
+	case err != nil:
+		return err
+	case size < g.size:
 		return errTruncated
 	}
 	if g.suspect || !g.unproved && g.meta.hwm == 0 {
@@ -81,7 +87,7 @@ func (r *reader) openAt(g *segment) (err error) {
 	return nil
 }
 
-// prove checks the file whole.
+// prove checks the file whole. The caller holds readMu.
 func (g *segment) prove() error {
 	meta, err := checkFile(g.path, func(_, _ []byte) error { return nil })
 	if err != nil {
@@ -91,10 +97,10 @@ func (g *segment) prove() error {
 	return nil
 }
 
-// proveLocked checks the segments taken on trust that should hold frames of
+// prove checks the segments taken on trust that should hold frames of
 // (after, end]: what is missing there may be saved from a damaged one. g is the
-// segment of an error.
-func (s *Store) proveLocked(lane frame.Lane, after, end frame.ID) (g *segment, err error) {
+// segment of an error. The caller holds readMu.
+func (s *Store) prove(lane frame.Lane, after, end frame.ID) (g *segment, err error) {
 	for _, g := range s.segs {
 		sp := &g.spans[lane]
 		if !g.unproved || sp.Frames == 0 || !after.Less(sp.last) || end.Less(sp.first) {
@@ -146,18 +152,17 @@ func (g *segment) abandon(err error) {
 	}
 }
 
-// leaveLocked closes all readers in g.
-func (s *Store) leaveLocked(g *segment) {
+// leave closes all readers in segments. The caller holds readMu.
+func (s *Store) leave(segs ...*segment) {
 	for i := range s.readers {
-		if s.readers[i].seg == g {
+		if g := s.readers[i].seg; g != nil && slices.Contains(segs, g) {
 			s.readers[i].close()
 		}
 	}
 }
 
-// closeLocked closes the segment's file and all readers in it.
-func (s *Store) closeLocked(g *segment) error {
-	s.leaveLocked(g)
+// close closes the file that g is written through. The caller holds commitMu.
+func (g *segment) close() error {
 	if g.db == nil {
 		return nil
 	}
@@ -166,32 +171,40 @@ func (s *Store) closeLocked(g *segment) error {
 	return err
 }
 
-// sealLocked ends writing to the active segment.
-func (s *Store) sealLocked() error {
+// seal ends writing to the active segment. The caller holds commitMu.
+func (s *Store) seal() error {
 	g := s.active
 	if g == nil {
 		return nil
 	}
+	s.readMu.Lock()
+	s.mu.Lock()
 	s.active = nil
-	err := s.closeLocked(g)
+	s.mu.Unlock()
+	s.leave(g)
+	s.readMu.Unlock()
+	err := g.close()
 	if err == nil {
-		s.noteSumLocked(g)
+		s.noteSum(g)
 	}
 	return err
 }
 
-// unlinkLocked removes a segment from the store and from the disk.
-func (s *Store) unlinkLocked(g *segment) error {
+// removeLocked takes a segment out of the store. The caller holds commitMu,
+// readMu and mu, and then closes it and removes its file.
+func (s *Store) removeLocked(g *segment) {
 	if g == s.active {
 		s.active = nil
 	}
-	s.closeLocked(g)
-	for i := range s.segs {
-		if s.segs[i] == g {
-			s.segs = append(s.segs[:i], s.segs[i+1:]...)
-			break
-		}
+	if i := slices.Index(s.segs, g); i >= 0 {
+		s.segs = slices.Delete(s.segs, i, i+1)
 	}
+}
+
+// unlink closes a segment that is in the store no more, and removes its file.
+// The caller holds commitMu.
+func (g *segment) unlink() error {
+	g.close()
 	return os.Remove(g.path)
 }
 
@@ -216,7 +229,14 @@ func (s *Store) usedLocked() int64 {
 
 // indexSegment checks the file of a segment and sums up what it holds.
 func indexSegment(g *segment, as aliases) (largest int, err error) {
+	return indexPart(g, as, func(frame.Lane, frame.ID) bool { return true })
+}
+
+// indexPart is indexSegment for the frames that belong to the segment: all, but
+// in a file in which a commit failed.
+func indexPart(g *segment, as aliases, belongs func(frame.Lane, frame.ID) bool) (largest int, err error) {
 	var a assembler
+	g.spans = [frame.Lanes]span{}
 	g.meta, err = checkFile(g.path, func(k, v []byte) error {
 		fk, err := parseKey(k)
 		if err != nil {
@@ -227,21 +247,23 @@ func indexSegment(g *segment, as aliases) (largest int, err error) {
 			return err
 		}
 		done, err := a.add(&fk, data)
-		if done && err == nil {
+		if id := as.id(fk.id()); done && err == nil && belongs(fk.lane(), id) {
 			largest = max(largest, a.header.length)
-			g.spans[fk.lane()].add(as.id(fk.id()), as.id(a.header.prev), &a.header, a.payload)
+			g.spans[fk.lane()].add(id, as.id(a.header.prev), &a.header, a.payload)
 		}
 		return err
 	})
 	if err == nil && a.pending() {
 		err = errChunks
 	}
+	if err == nil {
+		g.size, err = diskSize(g.path)
+	}
 	if err != nil {
 		g.spans, g.meta = [frame.Lanes]span{}, boltMeta{}
 		return 0, err
 	}
-	g.size, err = diskSize(g.path)
-	return largest, err
+	return largest, nil
 }
 
 func (s *Store) segPath(f segFile) string { return filepath.Join(s.o.Dir, f.name()) }

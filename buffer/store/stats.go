@@ -17,6 +17,7 @@ type Stats struct {
 	Notes                       int    // losses not yet declared
 	Dropped                     uint64 // samples given up for want of room since Open
 	MaxPayload                  int    // of the largest frame committed
+	ReadErr                     error  // why frames cannot be read back now; nil: they can, or nobody has tried
 }
 
 // LaneStats is what a lane has committed and not released.
@@ -30,7 +31,7 @@ type LaneStats struct {
 	Dating   frame.Dating
 }
 
-// Stats returns the store's condition. It reads one record a lane.
+// Stats returns the store's condition. It waits for no disk.
 func (s *Store) Stats() Stats {
 	frames, bytes := s.pending.held()
 	s.mu.Lock()
@@ -42,6 +43,9 @@ func (s *Store) Stats() Stats {
 	}
 	for lane := range st.Lanes {
 		s.laneLocked(frame.Lane(lane), &st.Lanes[lane])
+		if st.ReadErr == nil {
+			st.ReadErr = s.sick[lane]
+		}
 	}
 	return st
 }
@@ -55,10 +59,14 @@ func (s *Store) Written() int64 {
 
 func (s *Store) laneLocked(lane frame.Lane, st *LaneStats) {
 	released := s.st.Released[lane]
+	var head *span
 	for _, g := range s.segs {
 		sp := &g.spans[lane]
 		if sp.Frames == 0 || !released.Less(sp.last) {
 			continue
+		}
+		if head == nil {
+			head = sp
 		}
 		frames, payload := sp.Frames, sp.Payload
 		if !released.Less(sp.first) && released.Epoch == sp.last.Epoch {
@@ -68,12 +76,55 @@ func (s *Store) laneLocked(lane frame.Lane, st *LaneStats) {
 		st.Frames += frames
 		st.Payload += payload
 	}
-	if st.Frames == 0 || s.closed {
-		return
+	switch o := &s.oldest[lane]; {
+	case head == nil || s.closed:
+	case released.Less(head.first) || !head.first.Less(o.id) || head.last.Less(o.id): // none of it is released, as far as is known
+		st.OldestT0, st.Boot, st.Dating = head.T0, head.Boot, head.Dating
+	default:
+		st.OldestT0, st.Boot, st.Dating = o.t0, o.boot, o.dating
 	}
-	if at, _, err := s.findLocked(lane, released); err == nil && at.ok {
-		st.OldestT0, st.Boot, st.Dating = at.header.t0, at.header.boot, at.header.dating
+}
+
+// oldest is the first frame of a lane that was not released when somebody
+// looked.
+type oldest struct {
+	after, id frame.ID
+	t0        int64
+	boot      frame.BootID
+	dating    frame.Dating
+}
+
+// look finds out the oldest frame of lanes that were released in the middle of
+// a segment since it looked last. The caller holds commitMu.
+func (s *Store) look() {
+	s.readMu.Lock()
+	defer s.readMu.Unlock()
+	for lane := range s.oldest {
+		s.mu.Lock()
+		released, o := s.st.Released[lane], s.oldest[lane]
+		s.mu.Unlock()
+		if o.after == released || !s.cuts(frame.Lane(lane), released) {
+			continue
+		}
+		at, _, err := s.find(frame.Lane(lane), released)
+		if err != nil || !at.ok {
+			continue // what was known is elder
+		}
+		h := &at.header
+		s.mu.Lock()
+		s.oldest[lane] = oldest{released, at.id, h.t0, h.boot, h.dating}
+		s.mu.Unlock()
 	}
+}
+
+// cuts reports whether a segment goes on behind a frame that it holds.
+func (s *Store) cuts(lane frame.Lane, id frame.ID) bool {
+	for _, g := range s.segs {
+		if sp := &g.spans[lane]; sp.Frames > 0 && !id.Less(sp.first) && id.Less(sp.last) {
+			return true
+		}
+	}
+	return false
 }
 
 // Released returns the last frame of a lane that was released.
@@ -87,10 +138,15 @@ func (s *Store) Released(lane frame.Lane) frame.ID {
 // were given up and are still to be declared, as far as that is known. It reads
 // the segments that are released in part.
 func (s *Store) Samples() (n uint64, err error) {
+	s.readMu.Lock()
+	defer s.readMu.Unlock()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for lane := range frame.Lanes {
-		released := s.st.Released[lane]
+	allReleased := s.st.Released
+	for i := range s.st.Notes {
+		n += uint64(max(s.st.Notes[i].N, 0))
+	}
+	s.mu.Unlock()
+	for lane, released := range allReleased {
 		for _, g := range s.segs {
 			sp := &g.spans[lane]
 			switch {
@@ -98,7 +154,7 @@ func (s *Store) Samples() (n uint64, err error) {
 			case released.Less(sp.first):
 				n += uint64(sp.Samples + sp.thinned)
 			default:
-				k, err := s.samplesAfterLocked(g, frame.Lane(lane), released)
+				k, err := s.samplesAfter(g, frame.Lane(lane), released)
 				if err != nil {
 					return n, err
 				}
@@ -106,16 +162,14 @@ func (s *Store) Samples() (n uint64, err error) {
 			}
 		}
 	}
-	for i := range s.st.Notes {
-		n += uint64(max(s.st.Notes[i].N, 0))
-	}
 	return n, nil
 }
 
-// samplesAfterLocked counts a lane's samples of a segment behind a frame.
-func (s *Store) samplesAfterLocked(g *segment, lane frame.Lane, after frame.ID) (n uint64, err error) {
+// samplesAfter counts a lane's samples of a segment behind a frame. The caller
+// holds readMu.
+func (s *Store) samplesAfter(g *segment, lane frame.Lane, after frame.ID) (n uint64, err error) {
 	for {
-		at, err := s.seekLocked(g, lane, after)
+		at, err := s.seek(g, lane, after)
 		if err != nil || !at.ok {
 			return n, err
 		}

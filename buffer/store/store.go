@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/telhub/telhub/uplink/frame"
@@ -97,22 +98,26 @@ func (o *Options) validate() error {
 // Store keeps frames. Its methods are safe for concurrent use; see the package
 // comment for who calls what.
 //
-// Lock order: commitMu, then mu, then pending.mu.
+// A disk may hang for minutes. So files are written under commitMu and read
+// under readMu, never under mu: for that one waits who hands frames in. Lock
+// order: commitMu, readMu, mu, pending.mu.
 type Store struct {
 	o    Options
 	lock *os.File
 
-	commitMu sync.Mutex // held while writing; guards meta, sums and way
-	meta     metaFile
+	commitMu sync.Mutex // held while writing
+	meta     metaFile   // written under commitMu and mu, like sums
 	sums     sumsFile
-	way      cursor // what commits prove with
-	closed   bool   // written under both, read under either
+	way      cursor // what commits prove with, commitMu's
 
-	mu      sync.Mutex // guards all below, and what is read through the segments
-	segs    []*segment // ascending numbers
-	active  *segment   // the last of segs while it is open for writing
-	st      state      // as it is to be written next
+	readMu  sync.Mutex // held while reading through the segments
 	readers [frame.Lanes]reader
+
+	mu     sync.Mutex // guards all below; never held across a system call
+	closed bool       // closed, segs and what is in them change under all three: read under any
+	segs   []*segment // ascending numbers
+	active *segment   // the last of segs while it is open for writing; commitMu's, too
+	st     state      // as it is to be written next
 	// handed is the highest frame Next returned: what lies between Released
 	// and it is in flight and dropped last.
 	handed  [frame.Lanes]frame.ID
@@ -122,9 +127,13 @@ type Store struct {
 
 	dropped  uint64 // samples given up for want of room since Open
 	badBytes int64
-	maxFrame int  // largest payload stored
-	told     bool // st.Opened is not on flash yet
-	precious bool // frames of a higher class than Normal were there since Open
+	maxFrame int // largest payload stored
+	oldest   [frame.Lanes]oldest
+	sick     [frame.Lanes]error    // why a lane cannot be read now
+	frozen   bool                  // a thinned segment is being put in its place: releases wait …
+	late     [frame.Lanes]frame.ID // … here
+	told     bool                  // st.Opened is not on flash yet
+	precious bool                  // frames of a higher class than Normal were there since Open
 
 	pending pending
 }
@@ -171,18 +180,20 @@ func (s *Store) Reassign(to uint64) error {
 		return ErrOff
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	from := s.st.Epoch
+	from, next := s.st.Epoch, s.st
+	next.reassign(to)
+	s.mu.Unlock()
 	if to <= from {
 		return fmt.Errorf("store: reassign epoch %d to %d: the new one must be higher", from, to)
 	}
-	next := s.st
-	next.Epoch, next.Aliases = to, s.st.Aliases.reassign(from, to)
-	next.translate()
-	if err := s.writeStateLocked(&next); err != nil {
+	if err := s.write(next); err != nil {
 		return err
 	}
-	s.st = next
+	s.readMu.Lock()
+	defer s.readMu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.st.reassign(to)
 	for _, g := range s.segs {
 		for i := range g.spans {
 			g.spans[i].translate(s.st.Aliases)
@@ -193,6 +204,14 @@ func (s *Store) Reassign(to uint64) error {
 	}
 	s.pending.translate(s.st.Aliases)
 	return nil
+}
+
+// reassign renames the current epoch. What st shares with another state stays
+// as it is there.
+func (st *state) reassign(to uint64) {
+	st.Aliases = st.Aliases.reassign(st.Epoch, to)
+	st.Epoch = to
+	st.translate()
 }
 
 // translate applies the aliases to all identities of the state.
@@ -219,6 +238,16 @@ func (sp *span) translate(as aliases) {
 func (s *Store) Release(lane frame.Lane, upTo frame.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.frozen {
+		if s.late[lane].Less(upTo) {
+			s.late[lane] = upTo
+		}
+		return
+	}
+	s.releaseLocked(lane, upTo)
+}
+
+func (s *Store) releaseLocked(lane frame.Lane, upTo frame.ID) {
 	if !s.st.Released[lane].Less(upTo) {
 		return
 	}
@@ -246,28 +275,44 @@ func (s *Store) close(clean bool) error {
 	}
 	s.pending.close()
 	err := s.commitAll()
+	s.readMu.Lock()
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.closed = true
-	err = errors.Join(err, s.sealLocked())
-	s.sweepLocked()
+	s.mu.Unlock()
 	for i := range s.readers {
 		s.readers[i].close()
 	}
+	s.readMu.Unlock()
+	err = errors.Join(err, s.seal())
+	s.sweep()
 	for _, g := range s.segs {
-		err = errors.Join(err, s.closeLocked(g))
+		err = errors.Join(err, g.close())
 	}
 	if err == nil {
+		s.mu.Lock()
 		s.st.Clean = clean
-		err = s.writeStateLocked(&s.st)
+		s.mu.Unlock()
+		err = s.writeState()
 	}
 	return errors.Join(err, unlockDir(s.lock))
 }
 
-// writeStateLocked makes st durable. Both commitMu and mu are held: the state
-// is small, and its writes are rare.
-func (s *Store) writeStateLocked(st *state) error {
-	n, err := s.meta.write(st)
+// writeState makes the state durable, as it is now. The caller holds commitMu.
+func (s *Store) writeState() error {
+	s.mu.Lock()
+	st := s.st
+	st.Notes, st.Dropped = slices.Clone(st.Notes), slices.Clone(st.Dropped)
+	s.mu.Unlock()
+	return s.write(st)
+}
+
+// write makes st durable, which must share nothing that others change.
+func (s *Store) write(st state) error {
+	meta := s.meta
+	n, err := meta.write(&st)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.meta, s.st.Gen = meta, st.Gen
 	s.written += n
 	return err
 }

@@ -105,7 +105,7 @@ func markFile(path string) (m fileMark, err error) {
 	return m, nil
 }
 
-// sumsFile is the file of sums. commitMu guards it.
+// sumsFile is the file of sums. It changes under commitMu and mu.
 type sumsFile struct {
 	path  string
 	lines int
@@ -168,16 +168,17 @@ func sumOf(g *segment) (s *sum, ok bool) {
 	return s, true
 }
 
-// noteSumLocked writes the line of a segment that was just sealed. That the
-// disk does not take it is no error: the next Open will read the segment.
-func (s *Store) noteSumLocked(g *segment) {
+// noteSum writes the line of a segment that was just sealed. That the
+// disk does not take it is no error: the next Open will read the segment. The
+// caller holds commitMu.
+func (s *Store) noteSum(g *segment) {
 	sum, ok := sumOf(g)
 	if !ok {
 		return
 	}
 	if s.sums.lines > 64+2*len(s.segs) {
 		g.sum = sum
-		s.packSumsLocked()
+		s.packSums()
 		return
 	}
 	line := appendSum(nil, sum)
@@ -189,13 +190,15 @@ func (s *Store) noteSumLocked(g *segment) {
 	if errors.Join(err, file.Close()) == nil {
 		g.sum = sum
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.sums.lines++
 	s.sums.size += int64(n)
 	s.written += int64(n)
 }
 
-// packSumsLocked writes the file anew, with the lines that are of use.
-func (s *Store) packSumsLocked() {
+// packSums writes the file anew, with the lines that are of use.
+func (s *Store) packSums() {
 	var b []byte
 	n := 0
 	for _, g := range s.segs {
@@ -212,6 +215,8 @@ func (s *Store) packSumsLocked() {
 		os.Remove(made)
 		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.sums.lines, s.sums.size = n, int64(len(b))
 	s.written += int64(len(b))
 }

@@ -94,43 +94,74 @@ func (s *Store) thinRoomLocked() (room int64) {
 // smallThin is the size below which a thinned segment takes in the next one.
 func (s *Store) smallThin() int64 { return max(s.o.SegmentBytes/smallShare, smallLeast) }
 
-// thinLocked puts a thinned segment in the place of g, and of a small one
-// before it. It releases mu while it copies; commitMu keeps the segments as
-// they are. After an error all is as before.
-func (s *Store) thinLocked(g *segment) error {
+// thin puts a thinned segment in the place of g, and of a small one before it.
+// The caller holds commitMu, which keeps the segments as they are. After an error
+// all is as before.
+func (s *Store) thin(g *segment) error {
 	if g == s.active {
-		if err := s.sealLocked(); err != nil {
+		if err := s.seal(); err != nil {
 			return err
 		}
 	}
+	s.mu.Lock()
 	t := s.thinnerLocked(g)
 	s.mu.Unlock()
 	largest, err := t.run()
 	s.mu.Lock()
 	s.written += t.written
-	if err == nil && s.reachedLocked(g, t) {
-		err = errRaced
-	}
+	s.mu.Unlock()
 	if err == nil {
-		err = os.Rename(t.made.path, s.segPath(t.made.segFile))
+		t.made.largest = largest
+		err = s.exchange(g, t)
 	}
 	if err != nil {
 		os.Remove(t.made.path)
 		return fmt.Errorf("store: thin %s: %w", g.path, err)
 	}
-	t.made.path = s.segPath(t.made.segFile)
 	if !s.o.noSync {
 		syncDir(s.o.Dir) // should it fail, the removals below are no more durable than the new name
 	}
-	s.maxFrame = max(s.maxFrame, largest)
-	s.dropped += uint64(t.dropped)
-	s.segs = slices.Insert(s.segs, slices.Index(s.segs, g), t.made)
 	for _, old := range t.sources {
-		s.unlinkLocked(old)
+		old.unlink()
 	}
-	t.made.largest = largest
-	s.noteSumLocked(t.made)
+	s.noteSum(t.made)
 	return nil
+}
+
+// exchange gives the thinned segment its name and takes it in for its sources,
+// unless a reader has reached what it gives up. Nothing is read meanwhile, and
+// what is released then waits.
+func (s *Store) exchange(g *segment, t *thinner) (err error) {
+	s.readMu.Lock()
+	defer s.readMu.Unlock()
+	s.mu.Lock()
+	if s.frozen = !s.reachedLocked(g, t); !s.frozen {
+		s.mu.Unlock()
+		return errRaced
+	}
+	s.mu.Unlock()
+	path := s.segPath(t.made.segFile)
+	err = os.Rename(t.made.path, path)
+	s.mu.Lock()
+	if err == nil {
+		t.made.path = path
+		s.maxFrame = max(s.maxFrame, t.made.largest)
+		s.dropped += uint64(t.dropped)
+		s.segs = slices.Insert(s.segs, slices.Index(s.segs, g), t.made)
+		for _, old := range t.sources {
+			s.removeLocked(old)
+		}
+	}
+	s.frozen = false
+	for lane, upTo := range s.late {
+		s.releaseLocked(frame.Lane(lane), upTo)
+	}
+	s.late = [frame.Lanes]frame.ID{}
+	s.mu.Unlock()
+	if err == nil {
+		s.leave(t.sources...)
+	}
+	return err
 }
 
 func (s *Store) thinnerLocked(g *segment) *thinner {

@@ -25,6 +25,7 @@ type thinner struct {
 	db      *bolt.DB
 	lane    frame.Lane
 	thin    bool      // the source being read is to be thinned
+	last    frame.ID  // where its lane ends
 	batch   []byte    // records to be written
 	record  []byte    // records of the frame being read
 	frame   assembler // which they are
@@ -67,7 +68,7 @@ func (t *thinner) copy() error {
 			if g.spans[t.lane].Frames == 0 {
 				continue
 			}
-			t.thin = i == len(t.sources)-1
+			t.thin, t.last = i == len(t.sources)-1, g.spans[t.lane].last
 			if _, err := checkFile(g.path, t.add); err != nil {
 				return fmt.Errorf("read %s: %w", g.path, err)
 			}
@@ -99,7 +100,7 @@ func (t *thinner) add(k, v []byte) error {
 	}
 	id := t.aliases.id(fk.id())
 	switch {
-	case !t.released[t.lane].Less(id):
+	case !t.released[t.lane].Less(id) || t.last.Less(id):
 		return nil
 	case t.thin && t.frame.header.class == frame.Normal && t.handed[t.lane].Less(id):
 		t.giveUp(fk.id())

@@ -22,10 +22,7 @@ func (s *Store) zeroFill(g *segment, records int) (written int64) {
 		return 0
 	}
 	size := min(zeroAhead, s.o.SegmentBytes/zeroShare/pageSize*pageSize)
-	s.mu.Lock()
-	room := s.usedLocked()+growth(records)+size+s.thinRoomLocked() <= s.o.MaxBytes-metaReserve && g.size+size < s.o.SegmentBytes
-	s.mu.Unlock()
-	if !room {
+	if g.size+size >= s.o.SegmentBytes || !s.fits(growth(records)+size) {
 		return 0
 	}
 	f, err := os.OpenFile(g.path, os.O_WRONLY, 0)
