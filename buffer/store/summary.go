@@ -67,11 +67,15 @@ func (l *spanLine) span() span {
 	return sp
 }
 
-// fileMark tells a segment's content: its file and its last transaction.
+// fileMark tells a segment's content: its file and its last transaction. An
+// inode is given out again as soon as it is free, and files of one shape have
+// equal meta pages; so the page of buckets is part of it, in which each file has
+// a random number of its own.
 type fileMark struct {
-	Inode uint64    `json:"inode"`
-	Bytes int64     `json:"bytes"`
-	Meta  [2]uint64 `json:"meta"` // checksums of the meta pages, which hold transaction number and root
+	Inode   uint64    `json:"inode"`
+	Bytes   int64     `json:"bytes"`
+	Meta    [2]uint64 `json:"meta"`    // checksums of the meta pages, which hold transaction number and root
+	Buckets uint32    `json:"buckets"` // checksum of the page of buckets
 }
 
 // markFile reads the mark of a segment's file, whose meta pages must be sound.
@@ -91,6 +95,11 @@ func markFile(path string) (m fileMark, err error) {
 	if err := c.readMeta(); err != nil {
 		return m, err
 	}
+	buckets := make([]byte, pageSize)
+	if err := c.read(buckets, c.meta.root); err != nil {
+		return m, err
+	}
+	m.Buckets = crc32.Checksum(buckets, castagnoli)
 	m.Bytes = info.Size()
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		m.Inode = st.Ino
