@@ -31,6 +31,12 @@ var engines = map[string]Engine{
 		Options: hwmonOptions,
 		local:   newHwmon,
 	},
+	"iio": {
+		Name: "iio", Kind: Local,
+		Doc:     "Chips and ADCs that a driver of the kernel's Industrial I/O reads, asked or through the kernel's buffer with its time stamps.",
+		Options: iioOptions,
+		local:   newIIO,
+	},
 	"line": {
 		Name: "line", Kind: Serial, Mode: "9600 8N1",
 		Doc:     "Lines of text, as Arduinos, ESP boards, scales and many instruments print them.",
