@@ -13,6 +13,9 @@ need e2fsck e2fsprogs
 need debugfs e2fsprogs
 need valkey-server valkey-server # WAITAOF, which redis-server of Debian 12 lacks
 need mount mount
+# Modbus slaves that others wrote. Debian's own python3 has the first two.
+/usr/bin/python3 -c 'import pymodbus, serial_asyncio' 2>/dev/null || packages+=(python3-pymodbus python3-serial-asyncio)
+[ -e /usr/include/modbus/modbus.h ] || packages+=(libmodbus-dev)
 [ ${#packages[@]} -gt 0 ] || exit 0
 echo "installing: ${packages[*]}"
 # A package's own service must not start: the tests run servers of their own.

@@ -41,7 +41,8 @@ type Options struct {
 // everything since the request, echo taken out.
 type Framer interface {
 	// Frame reports whether got[from:to] is the answer. While it is not
-	// complete ok is false. Bytes that cannot belong to the answer are passed
+	// complete ok is false, and from is where it may begin: len(got) as long as
+	// nothing of it came. Bytes that cannot belong to the answer are passed
 	// over, not refused: another slave's late answer may stand before ours.
 	Frame(got []byte) (from, to int, ok bool)
 }
@@ -52,6 +53,7 @@ type Link struct {
 	opts Options
 	buf  [MaxAnswer]byte
 	n    int       // bytes in buf
+	void int       // of them, how many belong to no answer: echo, others' answers
 	end  time.Time // of the last exchange
 
 	owed   [maxOwed]debt
@@ -125,9 +127,9 @@ func (l *Link) exchange(request []byte, f Framer) ([]byte, error) {
 		echo = len(request)
 	}
 	deadline := time.Now().Add(l.opts.Timeout)
-	for l.n = 0; ; {
+	for l.n, l.void = 0, 0; ; {
 		if err := l.more(deadline); err != nil {
-			return nil, l.verdict(err, echo, request)
+			return nil, l.verdict(err, echo)
 		}
 		if l.n < echo {
 			continue
@@ -135,19 +137,21 @@ func (l *Link) exchange(request []byte, f Framer) ([]byte, error) {
 		if echo > 0 && !bytes.Equal(l.buf[:echo], request) {
 			return nil, l.errEcho
 		}
-		if from, to, ok := f.Frame(l.buf[echo:l.n]); ok {
+		from, to, ok := f.Frame(l.buf[echo:l.n])
+		if ok {
 			return l.buf[echo+from : echo+to], nil
 		}
+		l.void = echo + from
 		if l.n == len(l.buf) {
 			return nil, l.errLong
 		}
 	}
 }
 
-// more waits for bytes: for the first until the deadline, for others not
-// longer than Quiet.
+// more waits for bytes: for the first of the answer until the deadline, for
+// others not longer than Quiet.
 func (l *Link) more(deadline time.Time) error {
-	if l.n > 0 {
+	if l.n > l.void {
 		if quiet := time.Now().Add(l.opts.Quiet); quiet.Before(deadline) {
 			deadline = quiet
 		}
@@ -158,13 +162,13 @@ func (l *Link) more(deadline time.Time) error {
 }
 
 // verdict says what the end of waiting means.
-func (l *Link) verdict(err error, echo int, request []byte) error {
+func (l *Link) verdict(err error, echo int) error {
 	switch {
 	case !errors.Is(err, drivers.ErrTimeout):
 		return err
-	case l.n == 0 && echo > 0, l.n > 0 && l.n < echo:
+	case l.n < echo || l.n == 0 && echo > 0:
 		return l.errEcho
-	case l.n == echo:
+	case l.n == l.void:
 		return l.errTimeout
 	}
 	return l.errShort

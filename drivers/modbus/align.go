@@ -14,26 +14,33 @@ import (
 // form is what the answer to a request for b looks like.
 func form(b *profile.Block) link.Form { return link.Form(b.Table)<<16 | link.Form(b.Bytes()) }
 
-// align sees that no late answer can be taken for that to b. It asks something
-// whose answer cannot be mistaken, where that is necessary: after a request
-// that was not answered. Over TCP answers repeat the transaction's number.
+// align sees that no late answer can be taken for that to b. While one may come
+// at any moment b is not asked for at all: drivers.ErrNotReady lets the others
+// on the line go on. After that something is asked first whose answer cannot be
+// mistaken. Over TCP answers repeat the transaction's number.
 func (d *Device) align(b *profile.Block) error {
-	if d.tcp || !d.line.Owes(d.unit, form(b)) {
+	if d.tcp {
+		return nil
+	}
+	owed, held := d.line.Owes(d.unit, form(b))
+	if !owed {
 		return nil
 	}
 	probe, ok := d.probe(b)
-	if !ok { // everything that can be asked was, within seconds: only time helps
+	if held || !ok { // or everything that can be asked was, within seconds
 		return d.fail(b, errOwed)
 	}
-	_, err := d.exchange(&probe) // a refusal is an answer, too
-	return err
+	if _, err := d.exchange(&probe); err != nil { // a refusal is an answer, too
+		return d.fail(b, d.err.Err)
+	}
+	return nil
 }
 
 // probe chooses a request whose answer's form is not owed: another of the
 // reading's own, a single value of b, or else more or fewer registers from the
 // same address, in pairs first because some devices refuse halves of numbers.
 func (d *Device) probe(b *profile.Block) (probe profile.Block, ok bool) {
-	free := func() bool { return !d.line.Owes(d.unit, form(&probe)) }
+	free := func() bool { owed, _ := d.line.Owes(d.unit, form(&probe)); return !owed }
 	for i := range d.blocks {
 		if probe = d.blocks[i]; free() {
 			return probe, true

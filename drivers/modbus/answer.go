@@ -54,20 +54,48 @@ func (a *answer) Frame(got []byte) (from, to int, ok bool) {
 	return a.rtuFrame(got)
 }
 
-// rtuFrame looks for the answer wherever it may begin: behind noise, an echo,
-// another device's answer.
+// rtuFrame looks for the answer wherever it may begin: behind others' answers
+// and an echo, which are passed over whole, and behind noise.
 func (a *answer) rtuFrame(got []byte) (from, to int, ok bool) {
-	for i := 0; i+headRTU+2+tailRTU <= len(got); i++ {
-		n := a.expect(got[i:])
-		if n == 0 || i+n > len(got) {
+	noise := false
+	for i := 0; i < len(got); {
+		p := got[i:]
+		if n := a.expect(p); n > 0 && n <= len(p) {
+			if whole(p[:n]) {
+				return i, i + n, true
+			}
+			a.damaged = true
+		}
+		if n := a.other(p); n > 0 {
+			i += n
+			if !noise {
+				from = i
+			}
 			continue
 		}
-		if whole(got[i : i+n]) {
-			return i, i + n, true
-		}
-		a.damaged = true
+		noise = true
+		i++
 	}
-	return 0, 0, false
+	return from, 0, false
+}
+
+// other gives the length of a frame at the beginning of p that is whole and not
+// the answer: our own request that the adapter heard, or another answer.
+func (a *answer) other(p []byte) int {
+	if bytes.HasPrefix(p, a.request) {
+		return len(a.request)
+	}
+	if len(p) < headRTU+2+tailRTU {
+		return 0
+	}
+	n := headRTU + 2 + tailRTU
+	if p[1]&exceptionBit == 0 {
+		n += int(p[2])
+	}
+	if n > len(p) || !whole(p[:n]) {
+		return 0
+	}
+	return n
 }
 
 // whole reports whether an RTU frame's checksum is right.
@@ -100,7 +128,7 @@ func (a *answer) why(err error) error {
 // expect gives the length of the frame that p begins with, if that is the
 // answer, or 0.
 func (a *answer) expect(p []byte) int {
-	if p[0] != a.unit {
+	if len(p) < headRTU+2 || p[0] != a.unit {
 		return 0
 	}
 	switch p[1] {
@@ -122,17 +150,18 @@ func (a *answer) tcpFrame(got []byte) (from, to int, ok bool) {
 		n := headTCP - 1 + int(binary.BigEndian.Uint16(p[4:]))
 		if p[2] != 0 || p[3] != 0 || n < headTCP+2 || n > longest {
 			a.damaged, a.foreign = true, a.isRTU(got)
-			return 0, 0, false
+			return from, 0, false
 		}
 		if n > len(p) {
-			return 0, 0, false
+			break
 		}
 		if binary.BigEndian.Uint16(p) == a.number && a.fits(p[headTCP-1:n]) {
 			return i, i + n, true
 		}
 		i += n
+		from = i
 	}
-	return 0, 0, false
+	return from, 0, false
 }
 
 // isRTU reports whether got is an RTU frame of the answer's device.

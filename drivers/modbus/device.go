@@ -32,7 +32,7 @@ type Device struct {
 
 	request [12]byte
 	answer  answer
-	ready   bool
+	known   bool  // the identity was verified since Init
 	err     Error // the one error that the device returns
 }
 
@@ -67,27 +67,42 @@ func (d *Device) String() string { return fmt.Sprintf("%s unit %d", d.prog.Name(
 // Conversion is how long a reading takes at least: the profile's own time.
 func (d *Device) Conversion() time.Duration { return d.prog.Time() }
 
-// Init verifies the device's identity, where the profile knows it.
+// Init verifies the device's identity, where the profile knows it. While a late
+// answer may come nothing is asked, and Read does it first.
 func (d *Device) Init() error {
-	d.ready = false
+	d.known = false
+	if err := d.identify(); !errors.Is(err, drivers.ErrNotReady) || d.err.Exception != 0 {
+		return err
+	}
+	return nil
+}
+
+// identify verifies the identity unless that was done since Init.
+func (d *Device) identify() error {
 	for i := range d.match {
+		if d.known {
+			break
+		}
 		m := &d.match[i]
 		data, err := d.ask(&m.Block)
 		if err != nil {
 			return err
 		}
 		if seen, want, ok := m.Holds(data); !ok {
-			d.fail(&m.Block, drivers.ErrIdentity)
+			_ = d.fail(&m.Block, drivers.ErrIdentity)
 			d.err.compared, d.err.Seen, d.err.Want = true, seen, want
 			return &d.err
 		}
 	}
-	d.ready = true
+	d.known = true
 	return nil
 }
 
 // Read makes the requests of a reading. It returns no waits.
 func (d *Device) Read(dst *drivers.Reading) (time.Duration, error) {
+	if err := d.identify(); err != nil {
+		return 0, err
+	}
 	for i := range d.blocks {
 		b := &d.blocks[i]
 		data, err := d.ask(b)
@@ -125,8 +140,8 @@ func (d *Device) exchange(b *profile.Block) ([]byte, error) {
 	switch {
 	case err == nil:
 	case errors.Is(err, drivers.ErrTimeout), errors.Is(err, drivers.ErrShort):
-		if !d.tcp {
-			d.line.Owe(d.unit, form(b))
+		if !d.tcp && !d.answer.damaged { // a damaged answer did come
+			d.line.Owe(d.unit, form(b), errors.Is(err, drivers.ErrTimeout))
 		}
 		return nil, d.fail(b, d.answer.why(err))
 	default:

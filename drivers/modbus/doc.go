@@ -19,6 +19,11 @@
 // request and, on a serial line, the checksum is right; over TCP, if the
 // transaction is the request's. Others' late answers are passed over.
 //
+// An RTU answer does not repeat what was asked. One that comes too late is told
+// from the next of the same form as long as it comes within three timeouts of
+// its request, or in its turn: see align. Two answers that cannot be told apart
+// are never chosen between; the reading is drivers.ErrNotReady meanwhile.
+//
 // Sources: MODBUS Application Protocol Specification V1.1b3; MODBUS over Serial
 // Line Specification and Implementation Guide V1.02; MODBUS Messaging on TCP/IP
 // Implementation Guide V1.0b.

@@ -10,7 +10,7 @@ import (
 // What is known better than that there was no answer.
 var (
 	errEcho = fmt.Errorf("no answer, only the request itself came back; if the adapter hears what it sends, that is all right: %w", drivers.ErrTimeout)
-	errOwed = fmt.Errorf("not asked: answers to earlier requests may still come: %w", drivers.ErrTimeout)
+	errOwed = fmt.Errorf("not asked: answers to earlier requests may still come: %w", drivers.ErrNotReady)
 	// A line in the other kind of frame. Neither can be mistaken for the other.
 	errIsTCP = fmt.Errorf("the answer is a Modbus TCP frame: delete framing = \"rtu\" from the bus: %w", drivers.ErrShort)
 	errIsRTU = fmt.Errorf("the answer is a Modbus RTU frame: write framing = \"rtu\" under the bus: %w", drivers.ErrShort)
