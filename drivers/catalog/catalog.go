@@ -62,6 +62,13 @@ var engines = map[string]Engine{
 		Options: smlOptions,
 		stream:  newSML,
 	},
+	"system": {
+		Name: "system", Kind: Local,
+		Doc: "The board's own health: load, processor, memory, disks, network, uptime, temperature, undervoltage, wear of the eMMC. " +
+			"What a board does not have stays silent; choose with only.",
+		Options: systemOptions,
+		local:   newSystem,
+	},
 	"thermal": {
 		Name: "thermal", Kind: Local,
 		Doc:     "The kernel's thermal zones: temperatures of the processor and of other parts of the board.",
