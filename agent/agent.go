@@ -62,6 +62,7 @@ type Agent struct {
 	metrics    metrics.Registry
 	pool       *frame.Pool
 	store      *store.Store     // nil when it could not be opened
+	reader     *spoolReader     // of it, for the uplink
 	checkpoint *checkpoint.File // nil without a store
 	saveText   string           // of the last error of a save; its goroutine's, then the shutdown's
 	wear       *wear
@@ -194,7 +195,10 @@ func (a *Agent) newUplink() error {
 		o.SenMLBytes = frame.MaxSenML(&a.plan.schema, cfg.Device, largeFrame)
 	}
 	if a.store != nil {
-		o.Store, o.Epoch, o.Carried = spool{a.store, a.checkpoint, a.wear}, a.store.Epoch(), a.carried
+		sp := spool{a.store, a.checkpoint, a.wear, nil}
+		a.reader = sp.newReader()
+		sp.reader = a.reader
+		o.Store, o.Epoch, o.Carried = sp, a.store.Epoch(), a.carried
 		o.Window, o.CutWindow = a.wear.window, a.cutWindow
 	}
 	if a.checkpoint != nil {
@@ -263,6 +267,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	if len(a.cfg.Indicators) > 0 {
 		sides.Go(func() { a.indicators.run(sideCtx, a.alarms) })
 	}
+	if a.reader != nil {
+		go a.reader.run()
+	}
 	up.Go(func() { a.unsafe = !a.uplink.Run(upCtx) })
 	a.pipeline.Start()
 	a.logStart()
@@ -274,12 +281,15 @@ func (a *Agent) Run(ctx context.Context) error {
 	err := a.pipeline.Stop(stopCtx)
 	stopUplink()
 	up.Wait()
+	if a.reader != nil {
+		a.reader.close()
+	}
 	if a.pipeline.Accounting().Waiting > 0 {
 		a.unsafe = true // it could not end in time, and nothing declares what it still holds
 	}
 	stopSides()
 	sides.Wait()
-	if a.checkpoint != nil && !a.uplink.Hung() {
+	if a.checkpoint != nil && !a.diskHangs() {
 		a.save(true)
 	}
 	a.ended.Store(true)
@@ -318,9 +328,14 @@ func (a *Agent) close() error {
 	return errors.Join(errs...)
 }
 
-// errDiskHangs: the store's last commit has not come back. Nothing more is asked
-// of that disk; the next start finds a run without an end.
-var errDiskHangs = errors.New("a commit hangs: the disk does not answer (dmesg tells more); " +
+// diskHangs reports whether the disk has left the store in a commit or a read.
+func (a *Agent) diskHangs() bool {
+	return a.uplink != nil && a.uplink.Hung() || a.reader != nil && a.reader.hangs()
+}
+
+// errDiskHangs: the store's last commit or read has not come back. Nothing more
+// is asked of that disk; the next start finds a run without an end.
+var errDiskHangs = errors.New("a commit or a read hangs: the disk does not answer (dmesg tells more); " +
 	"what was not on flash is declared at the next start")
 
 // spoolCloser closes the store: as after a run in order, or, when samples were
@@ -328,7 +343,7 @@ var errDiskHangs = errors.New("a commit hangs: the disk does not answer (dmesg t
 type spoolCloser struct{ a *Agent }
 
 func (c spoolCloser) Close() error {
-	if c.a.uplink != nil && c.a.uplink.Hung() {
+	if c.a.diskHangs() {
 		return errDiskHangs
 	}
 	if c.a.unsafe {

@@ -13,11 +13,13 @@ import (
 )
 
 // spool is the store as the uplink wants it. The checkpoint, which may be nil,
-// learns of alarms as they are committed; so may wear be, which learns of commits.
+// learns of alarms as they are committed; so may wear be, which learns of commits,
+// and reader, which reads for who must not wait for a disk that hangs.
 type spool struct {
 	*store.Store
 	checkpoint *checkpoint.File
 	wear       *wear
+	reader     *spoolReader
 }
 
 var _ uplink.Store = spool{}
@@ -62,6 +64,9 @@ func (s spool) Reassign(epoch uint64) error {
 
 // Next implements uplink.Store.
 func (s spool) Next(lane frame.Lane, after frame.ID, dst *frame.Frame) (bool, error) {
+	if s.reader != nil {
+		return s.reader.next(lane, after, dst)
+	}
 	return s.read(s.Store.Next, lane, after, dst)
 }
 
@@ -79,6 +84,13 @@ func (s spool) read(next func(frame.Lane, frame.ID, *frame.Frame) (bool, error),
 		return next(lane, after, dst)
 	}
 	return ok, err
+}
+
+// newReader returns a reader of frames of any size.
+func (s spool) newReader() *spoolReader {
+	return newSpoolReader(func(lane frame.Lane, after frame.ID, dst *frame.Frame) (bool, error) {
+		return s.read(s.Store.Next, lane, after, dst)
+	})
 }
 
 // openSpool opens the store. A store that another process uses is an error; one

@@ -35,6 +35,10 @@ func (a *Agent) troubles(up *uplink.Status, s *httpapi.Status, clockTrouble stri
 	case s.Spool.State == "full":
 		add(fmt.Sprintf("the spool is full: %d samples were dropped and declared", s.Spool.Dropped), "give it more with spool.max_size, or bring Redis back")
 	}
+	if err := a.unreadable(); err != nil {
+		add("frames in the spool cannot be read back: "+err.Error()+"; they wait, and are tried again",
+			"look at dmesg and the disk under "+a.cfg.Spool.Path+"; new samples go on")
+	}
 	if s.Spool.Salvaged > 0 {
 		add(fmt.Sprintf("%d damaged spool files were set aside", s.Spool.Salvaged), "look at "+a.cfg.Spool.Path+"/*.bad-*; delete them when they are no longer wanted")
 	}
@@ -54,6 +58,17 @@ func (a *Agent) troubles(up *uplink.Status, s *httpapi.Status, clockTrouble stri
 		add(fmt.Sprintf("%d samples were overwritten in the queue and declared", s.Queue.Overruns), "raise queue.capacity or sample less often")
 	}
 	return list
+}
+
+// unreadable is why the spool cannot be read now.
+func (a *Agent) unreadable() error {
+	switch {
+	case a.store == nil:
+		return nil
+	case a.reader != nil && a.reader.hangs():
+		return errReadHangs
+	}
+	return a.store.Stats().ReadErr
 }
 
 func uplinkCure(up *uplink.Status) string {

@@ -123,7 +123,7 @@ func (o outage) run(t *testing.T, d time.Duration) (x spent) {
 			Device: "pi-01", Boot: thisBoot, Epoch: report.Epoch, Encoding: "compact",
 			Flush: time.Second, Frame: 256, LargeFrame: largeFrame, MaxLoss: o.maxLoss, Window: w.window, LargeBytes: large,
 			Breaker: uplink.BreakerOptions{Failures: 5, Open: 5 * time.Second, OpenMax: time.Minute},
-			Store:   spool{s, nil, w}, Sink: nobody{}, Pool: pool, Frames: smallFrames + 8, Boottime: now, Dates: nobody{}, Seed: 1,
+			Store:   spool{Store: s, wear: w}, Sink: nobody{}, Pool: pool, Frames: smallFrames + 8, Boottime: now, Dates: nobody{}, Seed: 1,
 		})
 		pipe, err := pipeline.New(pipeline.Options{
 			Buses: p.buses, Schema: &p.schema, Pool: pool, Outlet: up, MaxSamples: largeFrame, Now: now,

@@ -56,6 +56,9 @@ func (k *keeper) planSend(j *job, now time.Time) {
 
 // planLane makes j the next job for a lane, if there is one.
 func (k *keeper) planLane(l *lane, j *job, now time.Time) bool {
+	if _, prev := l.next(k.epoch); !l.accepted.Less(prev) {
+		l.older, l.sick.since = false, time.Time{} // nothing lies between the mark and memory
+	}
 	if !l.older && (l.lane != frame.Backfill || k.o.Store == nil) {
 		l.mend(k.epoch, k.nowMilli())
 	}
@@ -64,6 +67,8 @@ func (k *keeper) planLane(l *lane, j *job, now time.Time) bool {
 		most = k.cleared(l)
 	}
 	switch {
+	case l.older && now.Before(l.sick.retry):
+		return false // the disk does not give what goes next
 	case l.older: // what the store holds comes before what memory holds
 		j.op, j.before = opDrain, k.bound(l)
 	case l.holeFirst():
@@ -71,7 +76,7 @@ func (k *keeper) planLane(l *lane, j *job, now time.Time) bool {
 	case l.waiting() > 0 && most > 0:
 		j.op = opSend
 		j.n = l.take(j.frames[:most], batchBytes)
-	case l.lane == frame.Backfill && k.backlog() && !k.stopping && !now.Before(k.nextDrain):
+	case l.lane == frame.Backfill && k.backlog() && !k.stopping && !now.Before(k.nextDrain) && !now.Before(l.sick.retry):
 		j.op = opDrain
 	default:
 		return false

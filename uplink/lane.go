@@ -1,6 +1,10 @@
 package uplink
 
-import "github.com/telhub/telhub/uplink/frame"
+import (
+	"time"
+
+	"github.com/telhub/telhub/uplink/frame"
+)
 
 // lane is one lane's state in memory: the frames that Redis does not hold
 // durably yet, in order, and how far it has come. A pure state machine, owned
@@ -17,6 +21,7 @@ type lane struct {
 	stored   int // q[:stored] also lie in the store, against a power cut
 
 	older bool     // the store may hold frames that go before those in memory
+	sick  sick     // it cannot be read for this lane
 	doubt frame.ID // up to here batches from memory had an unknown fate
 
 	hole gap // frames that were given up, still to be declared; after a rewind q[sent:] may begin before it
@@ -176,6 +181,50 @@ func (l *lane) mend(epoch uint64, now int64) {
 	if _, prev := l.next(epoch); l.hole.empty() && l.accepted.Less(prev) {
 		l.hole = gap{from: l.accepted, to: prev, n: -1, t0: now, t1: now, cause: frame.StoreDamaged}
 	}
+}
+
+// sick is how a lane deals with a store that cannot be read now.
+type sick struct {
+	since time.Time // when it could not be read first; zero: it can
+	retry time.Time // when to ask again
+	wait  time.Duration
+}
+
+const (
+	sickFirst = time.Second // how long a disk that has refused is left alone …
+	sickMost  = 8 * time.Second
+	// Frames that go before those in memory, by the lane's order, hold these up.
+	// Samples of an earlier run that a disk does not give are worth so much of
+	// the present ones; an alarm waits for flash as long as for its commit.
+	sickLive  = 10 * time.Second
+	sickAlarm = aheadWait
+)
+
+// failed notes that the store could not be read.
+func (s *sick) failed(now time.Time) {
+	if s.since.IsZero() {
+		s.since = now
+	}
+	s.wait = min(max(2*s.wait, sickFirst), sickMost)
+	s.retry = now.Add(s.wait)
+}
+
+// unread notes that the store could not be read. What it holds of lane backfill
+// waits for it; of the others, what memory holds goes on after a while.
+func (l *lane) unread(now time.Time) {
+	l.sick.failed(now)
+	patience := sickLive
+	switch l.lane {
+	case frame.Backfill:
+		return
+	case frame.Alarm:
+		patience = sickAlarm
+	}
+	if now.Sub(l.sick.since) >= patience {
+		l.older, l.sick = false, sick{} // mend declares what lies between
+		return
+	}
+	l.sick.retry = now.Add(min(l.sick.wait, patience-now.Sub(l.sick.since)))
 }
 
 // position sets the queue to the server's mark: frames up to it are accepted,

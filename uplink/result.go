@@ -149,6 +149,7 @@ func (k *keeper) tallyBatch(l *lane, mark frame.ID) {
 
 // drained takes the result of a batch that came from the store.
 func (k *keeper) drained(l *lane, j *job, now time.Time) {
+	l.sick = sick{}
 	if j.last != (frame.ID{}) {
 		l.arrived(j.last)
 		if l.tallied.Less(j.last) {
@@ -185,9 +186,7 @@ func (k *keeper) failed(j *job, now time.Time) {
 		return
 	}
 	if j.storeFault {
-		k.storeFailed(j.err)
-		k.nextDrain = now.Add(time.Second)
-		k.lanes[j.lane].older = false // what it may hold of them is declared
+		k.lanes[j.lane].unread(now)
 		return
 	}
 	unreachable := errors.Is(j.err, ErrUnreachable)
