@@ -30,18 +30,20 @@ func (b *Block) Bytes() int {
 // become one.
 func (d *Decoder) Plan(only []string) (blocks []Block, size int) {
 	d.choose(only)
-	var wanted []int
+	var wanted []seat
 	for i := range d.channels {
-		if ch := &d.channels[i]; !ch.idle && ch.from < 0 {
-			wanted = append(wanted, i)
+		if ch := &d.channels[i]; !ch.idle && ch.output.from < 0 {
+			wanted = append(wanted, seat{ch.place, ch.output.field, &ch.field})
+			if ch.output.tens.width > 0 {
+				wanted = append(wanted, seat{ch.tensPlace, ch.output.tens, &ch.tens})
+			}
 		}
 	}
-	slices.SortFunc(wanted, func(a, b int) int {
-		p, q := &d.channels[a].place, &d.channels[b].place
-		return cmp.Or(cmp.Compare(p.table, q.table), cmp.Compare(p.addr, q.addr), cmp.Compare(p.n, q.n))
+	slices.SortFunc(wanted, func(a, b seat) int {
+		return cmp.Or(cmp.Compare(a.table, b.table), cmp.Compare(a.addr, b.addr), cmp.Compare(a.n, b.n))
 	})
-	for _, i := range wanted {
-		p := d.channels[i].place
+	for _, s := range wanted {
+		p := s.place
 		if n := len(blocks); n > 0 && d.prog.modbus.joins(&blocks[n-1], p) {
 			b := &blocks[n-1]
 			b.Count = max(b.Count, p.addr+p.n-b.Addr)
@@ -53,10 +55,17 @@ func (d *Decoder) Plan(only []string) (blocks []Block, size int) {
 		blocks[i].At = size
 		size += blocks[i].Bytes()
 	}
-	for _, i := range wanted {
-		d.channels[i].settle(blocks)
+	for i := range wanted {
+		wanted[i].settle(blocks)
 	}
 	return blocks, size
+}
+
+// seat is where a number stands in the device, and which one it is of a decoder.
+type seat struct {
+	place
+	shape field  // its positions count from the number's own first byte
+	field *field // in the buffer
 }
 
 // choose marks the outputs that nobody wants.
@@ -88,13 +97,13 @@ func (m *modbus) joins(b *Block, p place) bool {
 	return uint32(p.addr) <= end+gap && last-uint32(b.Addr) <= limit
 }
 
-// settle finds the channel's bytes in the buffer.
-func (ch *channel) settle(blocks []Block) {
-	p := &ch.place
+// settle finds the number's bytes in the buffer.
+func (s *seat) settle(blocks []Block) {
+	p := &s.place
 	i := slices.IndexFunc(blocks, func(b Block) bool {
 		return b.Table == p.table && p.addr >= b.Addr && uint32(p.addr)+uint32(p.n) <= uint32(b.Addr)+uint32(b.Count)
 	})
-	b, f := &blocks[i], ch.output.field
+	b, f := &blocks[i], s.shape
 	offset := p.addr - b.Addr
 	if p.table.bits() { // section 6.1: the first is the lowest bit of the first byte
 		f.pos[0] = uint16(b.At) + offset/8
@@ -104,7 +113,7 @@ func (ch *channel) settle(blocks []Block) {
 			f.pos[k] += uint16(b.At) + 2*offset
 		}
 	}
-	ch.field = f
+	*s.field = f
 }
 
 // Narrow gives the registers or bits of the shortest value that begins where b

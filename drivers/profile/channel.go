@@ -14,6 +14,7 @@ import (
 type channel struct {
 	*output
 	field   field // the output's, where this device's bytes lie
+	tens    field // likewise
 	idle    bool  // nobody wants it, so nothing is read for it
 	line    line
 	perUnit float64 // 1/round where that is a whole number, else 0
@@ -47,7 +48,7 @@ func (p *Program) channels(consts map[string]float64) ([]channel, error) {
 	list := make([]channel, len(p.outputs))
 	for i := range p.outputs {
 		o := &p.outputs[i]
-		ch := channel{output: o, field: o.field, line: o.line}
+		ch := channel{output: o, field: o.field, tens: o.tens, line: o.line}
 		if !o.mapped {
 			ch.line = scaled(o.scale.eval(all), o.offset.eval(all))
 		}
@@ -78,7 +79,7 @@ func (ch *channel) resolution(list []channel) float64 {
 	switch {
 	case ch.round > 0:
 		return ch.round
-	case ch.times >= 0:
+	case ch.times >= 0, ch.tens.width > 0:
 		return 0
 	case ch.from >= 0:
 		return list[ch.from].resolution(list) * ch.line.slope()
@@ -135,6 +136,9 @@ func (ch *channel) raw(buf []byte, dst *drivers.Reading) (float64, bool) {
 	x := ch.field.number(bits)
 	if ch.exponent.width > 0 {
 		x = math.Ldexp(x, int(ch.exponent.bits(buf)))
+	}
+	if ch.tens.width > 0 {
+		return scaledByTens(x, ch.tens.number(ch.tens.bits(buf)))
 	}
 	return x, true
 }

@@ -113,6 +113,11 @@
 // shift, invalid, scale, offset, map, from, times, clamp, valid, round, unit
 // and const are those of chips. Nothing is ever written.
 //
+//	out.power = { holding = 40083, type = "i16", scale_from = { holding = 40084, type = "i16" }, unit = "W" }
+//
+// scale_from is the register with the power of ten, -10 to 10, that the number
+// is multiplied by. Both are read in one request if they are near each other.
+//
 // # Framed
 //
 //	[profile.pms5003]

@@ -81,6 +81,8 @@ type output struct {
 	name, unit    string
 	field         field
 	place         place // of kind Modbus
+	tensPlace     place // of the power of ten that the number is multiplied by
+	tens          field // it; width 0: none
 	from, times   int
 	scale, offset formula
 	mapped        bool

@@ -103,7 +103,7 @@ func (c *compiler) registers(tree map[string]any) {
 		m.order = t.order(m.order)
 	}
 	c.matches(t)
-	c.outputs(t, sources{append(placeKeys(), "invalid"), c.registerSource})
+	c.outputs(t, sources{append(placeKeys(), "invalid", "scale_from"), c.registerSource})
 }
 
 // order reads the order of a number's bytes on the wire, the most significant
@@ -133,6 +133,7 @@ func (c *compiler) registerSource(t table, o *output) {
 	}
 	o.place, o.field = p, f
 	t.marks(o)
+	t.tens(o)
 }
 
 // registerField reads where a value stands and of what type it is. The field's

@@ -142,3 +142,42 @@ func TestProblemsOfRegisters(t *testing.T) {
 		}
 	}
 }
+
+// SunSpec's numbers come with a power of ten in a register of its own.
+func TestPowersOfTen(t *testing.T) {
+	blocks, dec, size := plan(t, `
+		out.w = { holding = 5, type = "i16", scale_from = { holding = 2, type = "i16" }, scale = 2, offset = 1, invalid = 0x8000 }
+		out.v = { holding = 4, type = "u16", scale_from = { holding = 2, type = "i16" } }`, []string{"w"})
+	if want := []Block{{Holding, 2, 4, 0}}; !slices.Equal(blocks, want) || size != 8 {
+		t.Fatalf("got %v, %d bytes, want %v", blocks, size, want)
+	}
+	for _, test := range []struct {
+		power, number string
+		want          float64
+		ok            bool
+	}{
+		{"\x00\x00", "\xff\xfe", -3, true}, {"\xff\xff", "\x00\x03", 1.6, true}, {"\xff\xfe", "\x04\xaf", 24.98, true},
+		{"\x00\x02", "\x00\x07", 1401, true}, {"\xff\xf6", "\x00\x01", 1.0000000002, true},
+		{"\x80\x00", "\x00\x07", 0, false}, {"\x00\x0b", "\x00\x07", 0, false}, {"\x00\x00", "\x80\x00", 0, false},
+	} {
+		var r drivers.Reading
+		dec.Decode([]byte(test.power+"\x00\x00\x00\x00"+test.number), &r)
+		if r.Has(1) != test.ok || r.IsBad(1) == test.ok || r.Values[1] != test.want {
+			t.Errorf("%x × 10^%x: got %v, %v, want %v", test.number, test.power, r.Values[1], r.Has(1), test.want)
+		}
+	}
+	if o := dec.Outputs()[1]; o.Resolution != 0 {
+		t.Errorf("resolution %v of a number whose scale is not known", o.Resolution)
+	}
+	for text, path := range map[string]string{
+		`out.x = { holding = 1, type = "f32", scale_from = { holding = 2, type = "i16" } }`: "out.x.scale_from",
+		`out.x = { coil = 1, scale_from = { holding = 2, type = "i16" } }`:                  "out.x.scale_from",
+		`out.x = { holding = 1, type = "u16", scale_from = { holding = 2, type = "i32" } }`: "out.x.scale_from.type",
+		`out.x = { holding = 1, type = "u16", scale_from = 2 }`:                             "out.x.scale_from",
+	} {
+		_, problems := Compile("x", tree(t, "kind = \"modbus\"\n"+text))
+		if !slices.ContainsFunc(problems, func(p Problem) bool { return p.Path == path }) {
+			t.Errorf("%s: got %v, want one at %s", text, problems, path)
+		}
+	}
+}
