@@ -85,6 +85,13 @@ type Sensor interface {
 	Read(dst *Reading) (wait time.Duration, err error)
 }
 
+// Varied is a Sensor of whose outputs a device need not have all: those that
+// it has never given are silent, not stale, once it has given others.
+type Varied interface {
+	Sensor
+	Varies() bool
+}
+
 // Stream decodes what a device sends unasked, byte by byte, as a pure state
 // machine: the port's owner reads the bytes and keeps the time.
 type Stream interface {

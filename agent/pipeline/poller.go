@@ -78,6 +78,9 @@ func newPoller(in *intake, bus *BusPlan, plan *Polled, phase time.Duration) *pol
 	}
 	s.source.init(in, plan.High, plan.Name, plan.Use, bus.Name, plan.Channels)
 	s.stale = stalePeriods * s.every
+	if v, ok := plan.Sensor.(drivers.Varied); ok {
+		s.varies = v.Varies()
+	}
 	return s
 }
 

@@ -38,7 +38,7 @@ type channel struct {
 	optional     bool // the chip need not have it
 }
 
-var _ drivers.Sensor = (*Sensor)(nil)
+var _ drivers.Varied = (*Sensor)(nil)
 
 // New makes the sensor. It opens nothing.
 func New(o Options) (*Sensor, error) {
@@ -81,6 +81,10 @@ func (k *key) text() string {
 
 // Outputs implements drivers.Sensor.
 func (s *Sensor) Outputs() []drivers.Output { return s.outputs }
+
+// Varies implements drivers.Varied: chips of one name need not have all that
+// is known of them, but all that was declared.
+func (s *Sensor) Varies() bool { return s.channels[0].optional }
 
 // Init implements drivers.Sensor: it finds the chip and opens its files.
 func (s *Sensor) Init() error {

@@ -159,7 +159,11 @@ func TestKnownChips(t *testing.T) {
 func TestKnownChipWithFewerChannels(t *testing.T) {
 	r := newTree(t)
 	r.chip(0, "ina3221", "1-0040", "in1_input", "5000", "curr1_input", "20")
-	got := read(t, initialized(t, hwmon.Options{Root: r.root, Chip: "ina3221"}))
+	known, declared := initialized(t, hwmon.Options{Root: r.root, Chip: "ina3221"}), open(t, hwmon.Options{Chip: "ina3221", Inputs: []string{"in1"}})
+	if !known.Varies() || declared.Varies() {
+		t.Errorf("varies: known %v, declared %v", known.Varies(), declared.Varies())
+	}
+	got := read(t, known)
 	if len(got) != 2 || got["voltage1"] != 5 || got["current1"] != 0.02 {
 		t.Errorf("got %v", got)
 	}

@@ -43,7 +43,7 @@ type source struct {
 	explicit bool // the user named it: what is missing is bad
 }
 
-var _ drivers.Sensor = (*Sensor)(nil)
+var _ drivers.Varied = (*Sensor)(nil)
 
 // How long the first reading waits for cpu_usage, and after how many readings
 // what was missing is looked for again.
@@ -54,6 +54,9 @@ const (
 
 // Outputs implements drivers.Sensor.
 func (s *Sensor) Outputs() []drivers.Output { return s.outputs }
+
+// Varies implements drivers.Varied: few boards have all of them.
+func (s *Sensor) Varies() bool { return true }
 
 // Init implements drivers.Sensor. What is missing is no error yet: Read says
 // so when nothing is there at all.
