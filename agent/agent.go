@@ -136,7 +136,10 @@ func New(cfg *config.Config, o Options) (a *Agent, err error) {
 	for _, b := range a.plan.openers {
 		// A bus that is not there is opened by its owner when it comes; its
 		// sensors report it meanwhile.
-		_ = b.Reopen()
+		err := b.Reopen()
+		if s, ok := b.(*supply); ok && err != nil {
+			a.log.For("bus").Warn().Str("bus", s.bus).Err(err).Msg("the supply of its devices cannot be switched; it is tried again when they do not answer")
+		}
 	}
 	return a, a.listen()
 }

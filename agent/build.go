@@ -26,6 +26,8 @@ type plan struct {
 	latest  *pipeline.Latest
 	engine  *process.Engine // nil when nothing is done with any channel
 
+	cut func(config.Power) (Lamp, error) // takes the line of a supply
+
 	onAlarm func(channel int, from, to drivers.Alarm) // set before the engine runs
 }
 
@@ -54,7 +56,10 @@ type shown struct {
 // build makes drivers and plans. It touches no device: a sensor's Init, called
 // by its bus's owner, is the first transaction.
 func build(cfg *config.Config, open Openers, reg *metrics.Registry) (*plan, error) {
-	p := &plan{process: processing{names: make(map[string]int), drive: make(map[int][]string)}}
+	p := &plan{process: processing{names: make(map[string]int), drive: make(map[int][]string)}, cut: openCut}
+	if open.Cut != nil {
+		p.cut = open.Cut
+	}
 	var streams []sensorInfo
 	for i := range cfg.Buses {
 		b := &cfg.Buses[i]
@@ -83,18 +88,23 @@ func build(cfg *config.Config, open Openers, reg *metrics.Registry) (*plan, erro
 
 // addAdapter plans an I2C bus and its sensors.
 func (p *plan) addAdapter(cfg *config.Config, b *config.Bus, open Openers, reg *metrics.Registry) error {
-	a := &adapter{path: b.Path, open: func() (I2C, error) { return open.i2c(b.Path, b.Timeout) }}
-	return p.addBus(cfg, b.Name, a, reg, func(s *config.Sensor) (drivers.Sensor, error) {
+	a := newAdapter(b, open)
+	bp := pipeline.BusPlan{Look: look(b.Path)}
+	if b.Rebind && open.I2C == nil {
+		bp.Steps = append(bp.Steps, pipeline.Step{Name: "rebind", Act: a.rebind})
+	}
+	return p.addBus(cfg, b, a, bp, reg, func(s *config.Sensor) (drivers.Sensor, error) {
 		return catalog.OpenSensor(a, s.Spec())
 	})
 }
 
-// addBus plans the sensors that share a bus; open makes one of them.
-func (p *plan) addBus(cfg *config.Config, name string, o opener, reg *metrics.Registry, open func(*config.Sensor) (drivers.Sensor, error)) error {
-	bp := pipeline.BusPlan{Name: name, Reopen: o.Reopen, Jitter: jitter(reg, name)}
+// addBus plans the sensors that share a bus; open makes one of them. bp has
+// what is special to its kind.
+func (p *plan) addBus(cfg *config.Config, b *config.Bus, o opener, bp pipeline.BusPlan, reg *metrics.Registry, open func(*config.Sensor) (drivers.Sensor, error)) error {
+	bp.Name, bp.Reopen, bp.Jitter = b.Name, o.Reopen, jitter(reg, b.Name)
 	for i := range cfg.Sensors {
 		s := &cfg.Sensors[i]
-		if s.Bus != name {
+		if s.Bus != b.Name {
 			continue
 		}
 		dev, err := open(s)
@@ -108,10 +118,16 @@ func (p *plan) addBus(cfg *config.Config, name string, o opener, reg *metrics.Re
 		bp.Sensors = append(bp.Sensors, polled)
 		p.sensors = append(p.sensors, info)
 	}
-	if len(bp.Sensors) > 0 {
-		p.buses = append(p.buses, bp)
-		p.openers = append(p.openers, o)
+	if len(bp.Sensors) == 0 {
+		return nil
 	}
+	if b.Power.Chip != "" {
+		s := &supply{bus: b.Name, conf: b.Power, open: p.cut}
+		bp.Steps = append(bp.Steps, pipeline.Step{Name: "power", Act: s.cycle, Devices: true})
+		p.openers = append(p.openers, s) // before the bus: its devices are to be there
+	}
+	p.buses = append(p.buses, bp)
+	p.openers = append(p.openers, o)
 	return nil
 }
 
@@ -166,6 +182,9 @@ func (p *plan) speaker(s *config.Sensor, stream drivers.Stream, port pipeline.Po
 		return err
 	}
 	sp := pipeline.StreamPlan{Name: s.Name, Use: s.Use, Port: port, Stream: stream, Channels: info.channels, High: s.High()}
+	if l, ok := port.(*line); ok {
+		sp.Look = look(l.path)
+	}
 	if s.Every > 0 {
 		sp.Stale = 3 * s.Every
 	}

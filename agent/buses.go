@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"periph.io/x/conn/v3/physic"
 
 	"github.com/telhub/telhub/agent/config"
+	"github.com/telhub/telhub/board/rebind"
 	"github.com/telhub/telhub/drivers"
 	transport "github.com/telhub/telhub/drivers/i2c"
 	"github.com/telhub/telhub/drivers/serial"
@@ -24,6 +26,8 @@ type I2C interface {
 // simulated ones.
 type Openers struct {
 	I2C func(path string, timeout time.Duration) (I2C, error)
+	// Cut takes the line that switches a supply; lit means cut.
+	Cut func(config.Power) (Lamp, error)
 	// Root is where /sys, /proc and /dev of sensors on no bus are; "" is /.
 	Root string
 }
@@ -39,18 +43,26 @@ func (o *Openers) i2c(path string, timeout time.Duration) (I2C, error) {
 // Reopen succeeds it is unplugged. The bus's owner goroutine uses it.
 type adapter struct {
 	path string
+	root string // "" is /
 	open func() (I2C, error)
-	bus  I2C // nil while it was never open
+	bus  I2C   // nil while it was never open
+	err  error // why it is not; nil while nobody tried
+
+	controller *rebind.Controller // found when it was bound anew first
 }
 
 var _ I2C = (*adapter)(nil)
+
+func newAdapter(b *config.Bus, o Openers) *adapter {
+	return &adapter{path: b.Path, root: o.Root, err: drivers.ErrUnplugged, open: func() (I2C, error) { return o.i2c(b.Path, b.Timeout) }}
+}
 
 func (a *adapter) String() string { return a.path }
 
 // Tx implements i2c.Bus.
 func (a *adapter) Tx(addr uint16, w, r []byte) error {
 	if a.bus == nil {
-		return drivers.ErrUnplugged
+		return a.err
 	}
 	return a.bus.Tx(addr, w, r)
 }
@@ -58,18 +70,25 @@ func (a *adapter) Tx(addr uint16, w, r []byte) error {
 // SetSpeed implements i2c.Bus; the kernel fixes an adapter's clock.
 func (a *adapter) SetSpeed(f physic.Frequency) error {
 	if a.bus == nil {
-		return drivers.ErrUnplugged
+		return a.err
 	}
 	return a.bus.SetSpeed(f)
 }
 
-// Reopen opens the adapter, again if it was open.
+// Reopen opens the adapter, again if it was open. A driver that rebind could
+// not give back is given back first.
 func (a *adapter) Reopen() error {
+	if a.controller != nil {
+		if err := a.controller.Mend(); err != nil {
+			return err
+		}
+	}
 	if a.bus != nil {
 		return a.bus.Reopen()
 	}
 	bus, err := a.open()
 	if err != nil {
+		a.err = absent(err)
 		return err
 	}
 	a.bus = bus
@@ -83,13 +102,29 @@ func (a *adapter) Close() error {
 	return a.bus.Close()
 }
 
+// rebind is the step of recovery that resets the controller. The kernel waits
+// for our descriptor, too, so it is closed.
+func (a *adapter) rebind(<-chan struct{}) error {
+	if a.controller == nil {
+		c, err := rebind.Find(cmp.Or(a.root, "/"), a.path)
+		if err != nil {
+			return err
+		}
+		a.controller = c
+	}
+	if err := a.Close(); err != nil {
+		return err
+	}
+	return a.controller.Cycle()
+}
+
 // line is a serial port that need not be there when the agent starts. The
 // stream's owner goroutine uses it.
 type line struct {
 	path string
 	opts serial.Options
 	port *serial.Port // nil while it was never open
-	err  error        // why it could not be opened
+	err  error        // why it is not
 }
 
 // readTimeout is how long a read of a serial port waits: less than the silence
@@ -101,23 +136,15 @@ func newLine(b *config.Bus) (*line, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bus %s: %w", b.Name, err)
 	}
-	return &line{path: b.Port, opts: serial.Options{Mode: mode, Timeout: readTimeout, RS485: rs485(b)}}, nil
+	return &line{path: b.Port, err: drivers.ErrUnplugged, opts: serial.Options{Mode: mode, Timeout: readTimeout, RS485: rs485(b)}}, nil
 }
 
 // Read implements pipeline.Port.
 func (l *line) Read(p []byte) (int, error) {
 	if l.port == nil {
-		return 0, l.absent()
+		return 0, l.err
 	}
 	return l.port.Read(p)
-}
-
-// absent says why the port was never open.
-func (l *line) absent() error {
-	if l.err != nil {
-		return l.err
-	}
-	return drivers.ErrUnplugged
 }
 
 // Reopen implements pipeline.Port.
@@ -125,8 +152,13 @@ func (l *line) Reopen() error {
 	if l.port != nil {
 		return l.port.Reopen()
 	}
-	l.port, l.err = serial.Open(l.path, l.opts)
-	return l.err
+	port, err := serial.Open(l.path, l.opts)
+	if err != nil {
+		l.err = absent(err)
+		return err
+	}
+	l.port = port
+	return nil
 }
 
 func (l *line) Close() error {

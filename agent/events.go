@@ -54,7 +54,9 @@ func (a *Agent) pipelineEvent(e pipeline.Event) {
 	case pipeline.BusDown:
 		a.log.For("bus").Warn().Str("bus", e.Name).Err(e.Err).Msg("fails for all its sensors; it is opened anew")
 	case pipeline.BusUp:
-		a.log.For("bus").Info().Str("bus", e.Name).Msg("works again")
+		a.log.For("bus").Info().Str("bus", e.Name).Str("step", e.Step).Msg("works again")
+	case pipeline.BusStep:
+		a.stepEvent(e)
 	case pipeline.Stretched:
 		a.log.For("pipeline").Warn().Uint64("factor", e.N).Stringer("class", e.Class).Msg("the queue fills: periods are stretched")
 	case pipeline.Overrun:
@@ -62,6 +64,17 @@ func (a *Agent) pipelineEvent(e pipeline.Event) {
 	case pipeline.Unencodable:
 		a.log.For("pipeline").Error().Uint64("samples", e.N).Err(e.Err).Msg("samples could not be encoded; the gap is declared")
 	}
+}
+
+// stepEvent logs a harsh step of a bus's recovery. One that cannot be taken is
+// told once.
+func (a *Agent) stepEvent(e pipeline.Event) {
+	log := a.log.For("bus")
+	if e.Err != nil {
+		log.Warn().Str("bus", e.Name).Str("step", e.Step).Err(e.Err).Msg("a step of recovery cannot be taken; the others go on")
+		return
+	}
+	log.Warn().Str("bus", e.Name).Str("step", e.Step).Msg("opening it anew did not help; this was done")
 }
 
 // damaged logs damage that the store met while running.

@@ -11,14 +11,14 @@ import (
 	"github.com/telhub/telhub/board/indicator"
 )
 
-// lamp is an LED or a GPIO line that shows alarms.
-type lamp interface {
+// Lamp is an LED or a GPIO line that shows alarms, or one that cuts a supply.
+type Lamp interface {
 	Set(on bool) error
 	io.Closer
 }
 
 // openLamp opens an indicator of the configuration.
-func openLamp(c *config.Indicator) (lamp, error) {
+func openLamp(c *config.Indicator) (Lamp, error) {
 	if c.LED != "" {
 		return indicator.OpenLED("/", c.LED, c.ActiveLow)
 	}
@@ -35,9 +35,9 @@ type indicators struct {
 	log   *Log
 	conf  []config.Indicator
 	drive map[int][]string // channel → indicators
-	open  func(*config.Indicator) (lamp, error)
+	open  func(*config.Indicator) (Lamp, error)
 
-	lamps  []lamp   // nil while one could not be opened
+	lamps  []Lamp   // nil while one could not be opened
 	on     []bool   // as switched
 	texts  []string // of the last error; "" when all is well
 	states []process.AlarmState
@@ -47,7 +47,7 @@ type indicators struct {
 func newIndicators(log *Log, conf []config.Indicator, drive map[int][]string) *indicators {
 	return &indicators{
 		log: log, conf: conf, drive: drive, open: openLamp,
-		lamps: make([]lamp, len(conf)), on: make([]bool, len(conf)), texts: make([]string, len(conf)),
+		lamps: make([]Lamp, len(conf)), on: make([]bool, len(conf)), texts: make([]string, len(conf)),
 		wake: make(chan struct{}, 1),
 	}
 }

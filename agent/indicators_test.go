@@ -62,7 +62,7 @@ func newLampRig(missing map[string]error) *lampRig {
 	r.bulbs = map[string]*bulb{"horn": {mu: &r.mu}, "lamp": {mu: &r.mu}}
 	conf := []config.Indicator{{Name: "horn", LED: "H"}, {Name: "lamp", Chip: "gpiochip0", Line: 17}}
 	r.indicators = newIndicators(NewLog(config.Log{Level: "info"}, r.log), conf, map[int][]string{0: {"horn"}, 1: {"horn", "lamp"}})
-	r.open = func(c *config.Indicator) (lamp, error) {
+	r.open = func(c *config.Indicator) (Lamp, error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.opened++

@@ -75,7 +75,11 @@ func (p *plan) addLink(cfg *config.Config, b *config.Bus, reg *metrics.Registry)
 	if err != nil {
 		return err
 	}
-	return p.addBus(cfg, b.Name, w, reg, func(s *config.Sensor) (drivers.Sensor, error) {
+	bp := pipeline.BusPlan{}
+	if b.Port != "" {
+		bp.Look = look(b.Port)
+	}
+	return p.addBus(cfg, b, w, bp, reg, func(s *config.Sensor) (drivers.Sensor, error) {
 		return catalog.OpenAsked(l, linkSpec(b, s))
 	})
 }
@@ -146,7 +150,7 @@ func rs485(b *config.Bus) serial.RS485 {
 // ReadBefore implements link.Port.
 func (l *line) ReadBefore(p []byte, deadline time.Time) (int, error) {
 	if l.port == nil {
-		return 0, l.absent()
+		return 0, l.err
 	}
 	return l.port.ReadBefore(p, deadline)
 }
@@ -154,7 +158,7 @@ func (l *line) ReadBefore(p []byte, deadline time.Time) (int, error) {
 // Write implements link.Port.
 func (l *line) Write(p []byte) (int, error) {
 	if l.port == nil {
-		return 0, l.absent()
+		return 0, l.err
 	}
 	return l.port.Write(p)
 }
@@ -162,7 +166,7 @@ func (l *line) Write(p []byte) (int, error) {
 // Discard implements link.Port.
 func (l *line) Discard() error {
 	if l.port == nil {
-		return l.absent()
+		return l.err
 	}
 	return l.port.Discard()
 }

@@ -115,10 +115,27 @@ func (a *Agent) registerSensors(r *metrics.Registry) {
 				label, metrics.Label{Name: "kind", Value: k.String()})
 		}
 	}
+	a.registerBuses(r)
+}
+
+// registerBuses registers how the steps of recovery fare: the mildest, a retry,
+// concerns one sensor only.
+func (a *Agent) registerBuses(r *metrics.Registry) {
 	for i := range a.plan.buses {
-		r.CounterFunc(prefix+"bus_recoveries_total", "Times that a bus worked again after a step of recovery.",
-			func() float64 { return float64(a.pipeline.AppendBuses(nil)[i].Recoveries) },
-			metrics.Label{Name: "bus", Value: a.plan.buses[i].Name}, metrics.Label{Name: "step", Value: "reopen"})
+		if a.plan.buses[i].Reopen == nil {
+			continue // the kernel reads it
+		}
+		bus := metrics.Label{Name: "bus", Value: a.plan.buses[i].Name}
+		r.GaugeFunc(prefix+"bus_broken", "1 while all sensors of a bus fail as if it were stuck.",
+			func() float64 { return boolean(a.pipeline.Bus(i).Broken) }, bus)
+		for j, step := range a.plan.buses[i].StepNames() {
+			label := metrics.Label{Name: "step", Value: step}
+			stat := func() pipeline.StepStats { return a.pipeline.Bus(i).Steps[j] }
+			r.CounterFunc(prefix+"bus_recoveries_total", "Times that a bus worked again after a step of recovery.",
+				func() float64 { return float64(stat().Helped) }, bus, label)
+			r.CounterFunc(prefix+"bus_recovery_steps_total", "Steps of recovery taken, whether they helped or not.",
+				func() float64 { return float64(stat().Taken) }, bus, label)
+		}
 	}
 }
 

@@ -193,7 +193,7 @@ func openDevice(b *config.Bus, s *config.Sensor, open Openers) (dev catalog.Devi
 	var o opener
 	switch s.Engine.Kind {
 	case catalog.I2C:
-		a := &adapter{path: b.Path, open: func() (I2C, error) { return open.i2c(b.Path, b.Timeout) }}
+		a := newAdapter(b, open)
 		o = a
 		dev.Sensor, err = catalog.OpenSensor(a, s.Spec())
 	case catalog.Link:

@@ -55,7 +55,17 @@ func (l *logBuffer) String() string {
 // rigConfig is a configuration with two sensors; head comes before them.
 func rigConfig(t *testing.T, redisURL, head string) *config.Config {
 	t.Helper()
-	text := fmt.Sprintf(`device = "pi-01"
+	cfg, err := config.Parse("test", []byte(rigText(t, redisURL, head)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// rigText is rigConfig as it is written.
+func rigText(t *testing.T, redisURL, head string) string {
+	t.Helper()
+	return fmt.Sprintf(`device = "pi-01"
 %s
 [redis]
 url = %q
@@ -81,11 +91,6 @@ bus = "i2c1"
 addr = 0x48
 every = "200ms"
 `, head, redisURL, t.TempDir(), rigBus)
-	cfg, err := config.Parse("test", []byte(text), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cfg
 }
 
 // newRig builds the agent; nothing runs.
@@ -97,21 +102,29 @@ func newRig(t *testing.T, cfg *config.Config) *rig {
 // newRigAt is newRig where the kernel tells of flash below root.
 func newRigAt(t *testing.T, cfg *config.Config, root string) *rig {
 	t.Helper()
+	return newRigWith(t, cfg, func(o *Options, _ *sim.I2CBus) { o.Root = root })
+}
+
+// newRigWith is newRig with other options.
+func newRigWith(t *testing.T, cfg *config.Config, adapt func(*Options, *sim.I2CBus)) *rig {
+	t.Helper()
 	r := &rig{bus: sim.NewI2CBus("i2c1"), log: &logBuffer{}}
 	bme, tmp := sim.NewBME280(sim.BMxTypical()), sim.NewTMP102()
 	bme.Set(21.5, 101325, 60)
 	tmp.Set(35)
 	r.bus.Attach(0x76, bme)
 	r.bus.Attach(0x48, tmp)
-	a, err := New(cfg, Options{
-		Version: "v1.2.3", Root: root, Board: &board.Board{Name: "rig"}, Log: NewLog(cfg.Log, r.log),
+	o := Options{
+		Version: "v1.2.3", Board: &board.Board{Name: "rig"}, Log: NewLog(cfg.Log, r.log),
 		Openers: Openers{I2C: func(path string, _ time.Duration) (I2C, error) {
 			if path != rigBus {
 				return nil, fmt.Errorf("no bus %s", path)
 			}
 			return rigAdapter{r.bus}, nil
 		}},
-	})
+	}
+	adapt(&o, r.bus)
+	a, err := New(cfg, o)
 	if err != nil {
 		t.Fatal(err)
 	}

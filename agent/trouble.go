@@ -53,6 +53,7 @@ func (a *Agent) troubles(up *uplink.Status, s *httpapi.Status, clockTrouble stri
 		add(what, do)
 	}
 	a.flashTroubles(s, add)
+	a.busTroubles(add)
 	a.sensorTroubles(add)
 	if s.Queue.Overruns > 0 {
 		add(fmt.Sprintf("%d samples were overwritten in the queue and declared", s.Queue.Overruns), "raise queue.capacity or sample less often")
@@ -95,6 +96,19 @@ func confirmCure(level uplink.Durability) string {
 		return "look at the server's replicas (INFO replication) and their links; without one for 30 s the level is lowered by itself"
 	}
 	return "look at the server's disk and log (INFO persistence: aof_last_write_status, aof_delayed_fsync)"
+}
+
+func (a *Agent) busTroubles(add func(what, do string)) {
+	for _, b := range a.pipeline.AppendBuses(nil) {
+		switch {
+		case !b.Broken:
+		case b.ReopenFailures > 0 && b.LastErrorAt > clock.Boottime()-int64(time.Minute):
+			add(fmt.Sprintf("bus %s cannot be opened: %s", b.Name, b.LastError), "check that it is plugged in and what its configuration names; it is opened as soon as that can be done")
+		default:
+			add(fmt.Sprintf("no sensor of bus %s answers; the last step of recovery was: %s", b.Name, b.Step),
+				"check its cable and supply; a chip may hold a line (docs/buses.md)")
+		}
+	}
 }
 
 func (a *Agent) sensorTroubles(add func(what, do string)) {

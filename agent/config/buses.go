@@ -42,7 +42,7 @@ func (l *loader) readBus(name string, t *toml.Node) {
 	if f := checkName(name); !f.ok() {
 		l.add(l.line(t), path, fault{"the name " + f.Msg, f.Cure})
 	}
-	b := Bus{Name: name}
+	b := Bus{Name: name, Rebind: true}
 	for _, key := range t.Keys {
 		n := t.Fields[key]
 		k := findKey(busKeys, key)
@@ -50,7 +50,13 @@ func (l *loader) readBus(name string, t *toml.Node) {
 			l.add(l.line(n), join(path, toml.Shorten(key)), fault{"unknown key", didYouMean(key, pathsOf(busKeys))})
 			continue
 		}
-		if !l.put(k, join(path, key), l.at(n), n, target{bus: &b}) {
+		ok := false
+		if k.Type == Inner {
+			ok = l.power(&b, join(path, key), n)
+		} else {
+			ok = l.put(k, join(path, key), l.at(n), n, target{bus: &b})
+		}
+		if !ok {
 			l.broken[path] = true
 		}
 	}
@@ -86,11 +92,13 @@ func (l *loader) finishBuses() {
 		}
 		b.settle()
 		l.misplaced(b, path, at)
+		b.Rebind = b.Rebind && b.Kind == catalog.I2C
 		if other := devices[b.Device()]; other != "" {
 			l.add(at, path, fault{"is the same device as " + other, "define the device once and let all its sensors name that bus"})
 		}
 		devices[b.Device()] = path
 	}
+	l.supplies()
 }
 
 // count counts texts that are not empty.
@@ -120,6 +128,9 @@ func (l *loader) misplaced(b *Bus, path string, at place) {
 		complain("rs485", b.RS485 != "", kind)
 	} else {
 		complain("framing", b.Framing == framingTCP, "a serial port")
+	}
+	if b.Path == "" {
+		complain("rebind", !b.Rebind, "other buses than I2C")
 	}
 	if b.Path != "" {
 		complain("gap", b.Gap != 0, kind)

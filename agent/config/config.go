@@ -108,6 +108,18 @@ type Bus struct {
 
 	RS485                   string // serial: "rts-high", "rts-low"; "": the adapter switches by itself
 	RS485Before, RS485After time.Duration
+
+	Rebind bool  // I2C: a controller that hangs may have its driver bound anew
+	Power  Power // what switches its devices' supply
+}
+
+// Power is a GPIO line that switches the supply of a bus's devices.
+type Power struct {
+	Chip   string        // "gpiochip0"; "": there is none
+	Line   int           // its number on the chip
+	Active string        // level at which they are supplied: "high", "low"
+	Off    time.Duration // how long a power cycle lasts
+	Settle time.Duration // from the supply's return until they may be asked
 }
 
 // Device is what the bus's kind of device is called: a node or an address.

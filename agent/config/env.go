@@ -109,6 +109,9 @@ func (l *loader) busVariable(name string, at place, n *toml.Node) bool {
 		bus := &l.cfg.Buses[i]
 		for j := range busKeys {
 			k := &busKeys[j]
+			if k.Type == Inner {
+				continue // a table does not fit into a variable
+			}
 			if name == envBus+envName(bus.Name)+"_"+envName(k.Path) {
 				l.broken["bus."+bus.Name] = !l.put(k, "bus."+bus.Name+"."+k.Path, at, n, target{bus: bus})
 				return true
@@ -133,6 +136,9 @@ func (l *loader) variableCure(name string) string {
 	}
 	for i := range l.cfg.Buses {
 		for j := range busKeys {
+			if busKeys[j].Type == Inner {
+				continue
+			}
 			known = append(known, envBus+envName(l.cfg.Buses[i].Name)+"_"+envName(busKeys[j].Path))
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // everyKey calls f for each key that exists: root, bus, sensor, engine option.
 func everyKey(t *testing.T, f func(t *testing.T, where string, k *Key)) {
 	t.Helper()
-	tables := map[string][]Key{"": rootKeys, "bus": busKeys, "sensor": sensorKeys, "log": {componentKey}, "output": outputKeys, "indicator": indicatorKeys}
+	tables := map[string][]Key{"": rootKeys, "bus": busKeys, "sensor": sensorKeys, "log": {componentKey}, "output": outputKeys, "indicator": indicatorKeys, "power": powerKeys}
 	for _, name := range catalog.Names(nil) {
 		e, _ := catalog.Lookup(name, nil)
 		tables[name] = optionKeys(&e)
@@ -48,10 +48,16 @@ func TestEveryKeyIsComplete(t *testing.T) {
 }
 
 func TestEveryExampleIsAccepted(t *testing.T) {
-	everyKey(t, func(t *testing.T, _ string, k *Key) {
+	everyKey(t, func(t *testing.T, where string, k *Key) {
 		if k.Type == Channels {
 			text := "[[sensor]]\nname = \"a\"\nuse = \"line\"\nport = \"/dev/ttyS0\"\nformat = \"kv\"\n" + k.Path + " = " + k.Example
 			if _, err := Parse("", []byte(text), nil); err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		if k.Type == Inner && where == "bus" {
+			if _, err := Parse("", []byte("[bus.i]\npath = \"/dev/i2c-1\"\n"+k.Path+" = "+k.Example), nil); err != nil {
 				t.Error(err)
 			}
 			return
@@ -75,9 +81,12 @@ func TestEveryExampleIsAccepted(t *testing.T) {
 
 // A value that fits the key's range fits its field on a 32-bit board.
 func TestEveryFieldHoldsItsKeysRange(t *testing.T) {
-	for _, keys := range [][]Key{rootKeys, busKeys, sensorKeys, indicatorKeys} {
+	for _, keys := range [][]Key{rootKeys, busKeys, sensorKeys, indicatorKeys, powerKeys} {
 		for i := range keys {
 			k := &keys[i]
+			if k.Type == Inner {
+				continue // its keys are tested themselves
+			}
 			switch k.field(target{&Config{}, &Bus{}, &Sensor{}, &indicatorDraft{}}).(type) {
 			case *int:
 				if k.Max == "" || k.bound(k.Max) > math.MaxInt32 || k.Min == "" || k.bound(k.Min) < math.MinInt32 {

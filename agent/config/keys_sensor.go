@@ -63,6 +63,48 @@ var busKeys = []Key{
 		Doc:   "With rs485: how long RTS stays after the last bit, in whole milliseconds.",
 		field: func(t target) any { return &t.bus.RS485After },
 	},
+	{
+		Path: "rebind", Type: Bool, Default: "true", Example: "false",
+		Doc: "I2C: while reopening does not bring a stuck bus back, take the kernel's driver away from its controller and give it back. " +
+			"That needs the right to write the driver's files bind and unbind (docs/buses.md); without it the step is left out.",
+		field: func(t target) any { return &t.bus.Rebind },
+	},
+	{
+		Path: "power", Type: Inner, Example: `{ chip = "gpiochip0", line = 17 }`,
+		Doc: "GPIO line that switches the supply of all devices on this bus. It is on while the agent runs, and goes off for a moment " +
+			"when nothing milder brings them back. chip and line: as gpioinfo shows them. active: the level at which they are supplied, " +
+			"\"high\" (the default) or \"low\". off: for how long a cycle lasts, by default \"500ms\", at most \"10s\". settle: how long they " +
+			"take from then until they can be asked, by default \"100ms\", at most \"10s\".",
+	},
+}
+
+// powerKeys are the keys of a bus's power.
+var powerKeys = []Key{
+	{
+		Path: "chip", Type: Text, Example: `"gpiochip0"`, check: checkChip,
+		Doc:   "GPIO chip.",
+		field: func(t target) any { return &t.bus.Power.Chip },
+	},
+	{
+		Path: "line", Type: Int, Min: "0", Max: "65535", Example: "17",
+		Doc:   "Number of the line on its chip.",
+		field: func(t target) any { return &t.bus.Power.Line },
+	},
+	{
+		Path: "active", Type: Choice, Default: "high", Allowed: []string{"high", "low"}, Example: `"low"`,
+		Doc:   "Level at which the devices are supplied.",
+		field: func(t target) any { return &t.bus.Power.Active },
+	},
+	{
+		Path: "off", Type: Duration, Default: "500ms", Min: "10ms", Max: "10s", Example: `"2s"`,
+		Doc:   "How long the supply is off in a power cycle.",
+		field: func(t target) any { return &t.bus.Power.Off },
+	},
+	{
+		Path: "settle", Type: Duration, Default: "100ms", Min: "0s", Max: "10s", Example: `"1s"`,
+		Doc:   "How long the devices take to start.",
+		field: func(t target) any { return &t.bus.Power.Settle },
+	},
 }
 
 // The ways to wrap Modbus requests.

@@ -75,7 +75,10 @@ func TestWholeFile(t *testing.T) {
 		t.Errorf("uplink.backfill_rate = %d, want %d", got, want)
 	}
 	buses := []config.Bus{
-		{Name: "i2c1", Kind: catalog.I2C, Path: "/dev/i2c-1", Timeout: 100 * time.Millisecond},
+		{
+			Name: "i2c1", Kind: catalog.I2C, Path: "/dev/i2c-1", Timeout: 100 * time.Millisecond, Rebind: true,
+			Power: config.Power{Chip: "gpiochip0", Line: 27, Active: "low", Off: 500 * time.Millisecond, Settle: 2 * time.Second},
+		},
 		{Name: "gps", Kind: catalog.Serial, Port: "/dev/serial/by-id/usb-u-blox", Mode: "9600 8N1", Timeout: 2 * time.Second},
 		{Name: "/dev/ttyAMA0", Kind: catalog.Serial, Port: "/dev/ttyAMA0", Mode: "4800 8N1", Timeout: time.Second},
 	}

@@ -84,7 +84,11 @@ func Reference(w io.Writer) error {
 	}
 	b.WriteString(referenceBus)
 	for i := range busKeys {
-		busKeys[i].reference(b, envBus+"NAME_"+envName(busKeys[i].Path))
+		env := envBus + "NAME_" + envName(busKeys[i].Path)
+		if busKeys[i].Type == Inner {
+			env = ""
+		}
+		busKeys[i].reference(b, env)
 	}
 	b.WriteString(referenceSensor)
 	for i := range sensorKeys {

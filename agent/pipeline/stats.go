@@ -138,6 +138,9 @@ func (p *Pipeline) AppendBuses(dst []BusStats) []BusStats {
 	return dst
 }
 
+// Bus copies the numbers of the plans' bus i.
+func (p *Pipeline) Bus(i int) BusStats { return p.buses[i].stats() }
+
 func (b *bus) stats() BusStats {
 	c := &b.count
 	x := BusStats{
