@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/telhub/telhub/drivers/bmp180"
 	"github.com/telhub/telhub/drivers/bmx280"
 	"github.com/telhub/telhub/drivers/profiles"
 )
@@ -17,6 +18,18 @@ var engines = map[string]Engine{
 		Doc:     "Bosch BME280: temperature, pressure and humidity of the air.",
 		Options: bmx280Options(bmx280.BME280),
 		sensor:  newBMX280(bmx280.BME280),
+	},
+	"bme680": {
+		Name: "bme680", Kind: I2C, Addrs: []uint16{0x76, 0x77},
+		Doc:     "Bosch BME680: temperature, pressure and humidity of the air, and the resistance of its gas sensor.",
+		Options: bme680Options(),
+		sensor:  newBME680,
+	},
+	"bmp180": {
+		Name: "bmp180", Kind: I2C, Addrs: []uint16{bmp180.Addr},
+		Doc:     "Bosch BMP180 and BMP085: temperature and pressure of the air.",
+		Options: bmp180Options,
+		sensor:  newBMP180,
 	},
 	"bmp280": {
 		Name: "bmp280", Kind: I2C, Addrs: []uint16{0x76, 0x77},

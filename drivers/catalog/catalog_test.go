@@ -50,7 +50,7 @@ func read(t *testing.T, s drivers.Sensor, output string) float64 {
 
 func TestEveryNameIsFound(t *testing.T) {
 	names := catalog.Names(nil)
-	for _, want := range []string{"bme280", "bmp280", "ina219", "line", "nmea", "p1", "sht4x", "sml", "tmp102", "tmp117", "vedirect"} {
+	for _, want := range []string{"bme280", "bme680", "bmp180", "bmp280", "ina219", "line", "nmea", "p1", "sht4x", "sml", "tmp102", "tmp117", "vedirect"} {
 		if !slices.Contains(names, want) {
 			t.Errorf("%s is missing among %v", want, names)
 		}
@@ -80,6 +80,10 @@ func TestSensorsReadTheTruth(t *testing.T) {
 		bus.Attach(0x41, battery)
 		air.Set(23.4, 101325, 40)
 		pipe.Set(-12.25)
+		gas := sim.NewBME680(sim.BME680Typical())
+		bus.Attach(0x76, gas)
+		gas.Set(20, 101325, 50, 100000)
+		time.Sleep(10 * time.Millisecond) // since power-on
 		battery.Set(12, 2.5)
 		for _, test := range []struct {
 			use          string
@@ -93,6 +97,10 @@ func TestSensorsReadTheTruth(t *testing.T) {
 				"iir_filter": int64(0), "power_mode": "forced",
 			}, "temperature", 23.4, 0.01},
 			{"tmp117", 0x48, nil, "temperature", -12.25, 0.0078125},
+			{"bme680", 0x76, catalog.Options{
+				"oversampling_temperature": int64(2), "oversampling_pressure": int64(4), "oversampling_humidity": int64(1),
+				"iir_filter": int64(0), "heater_temperature": int64(300), "heater_duration": 100 * time.Millisecond,
+			}, "gas_resistance", 100000, 200},
 			{"ina219", 0x41, catalog.Options{"shunt": 0.01}, "current", 2.5, 0.001},
 		} {
 			s, err := catalog.OpenSensor(bus, catalog.Spec{Name: "x", Engine: lookup(t, test.use), Addr: test.addr, Options: test.options})
