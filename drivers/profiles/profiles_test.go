@@ -59,6 +59,9 @@ func TestEveryProfileHasAnExampleAndIdentity(t *testing.T) {
 	for _, e := range serialExamples {
 		covered[e.name] = true
 	}
+	for _, e := range modbusExamples {
+		covered[e.name] = true
+	}
 	var blind []string
 	for _, name := range Names() {
 		p, _, err := Lookup(name)

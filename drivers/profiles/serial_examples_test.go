@@ -33,6 +33,39 @@ var serialExamples = []serialExample{
 	{ // Capture of PyPMS's tests, decoded there.
 		name: "mh-z19", data: []string{"ff86027c42000000ba"}, want: map[string]float64{"co2": 636},
 	},
+	{ // The example of DFRobot's documentation: 1953 mm.
+		name: "a02yyuw", data: []string{"ff07a1a7"}, want: map[string]float64{"distance": 1.953},
+	},
+	{ // By the table of the manual: 2000 mm.
+		name: "jsn-sr04t", data: []string{"ff07d0d6"}, want: map[string]float64{"distance": 2},
+	},
+	{ // A sensor's answer as the Tasmota project published it.
+		name: "pm1006", data: []string{"16110b0000000c000003cb0000000c01000000e7"}, want: map[string]float64{"pm2_5": 12},
+	},
+	{ // A sensor's answer as the Tasmota project published it.
+		name: "ikea-vindriktning", data: []string{"16110b0000000c000003cb0000000c01000000e7"}, want: map[string]float64{"pm2_5": 12},
+	},
+	{ // The message of PyPMS's tests, with its right checksum.
+		name: "hpma115s0", data: []string{"4005040030003156"}, want: map[string]float64{"pm2_5": 48, "pm10": 49},
+	},
+	{ // The message of PyPMS's tests, with its right checksum.
+		name: "pms3003", data: []string{"424d00140051006a007700350046004f33d20f28003f041a"}, want: map[string]float64{"pm1_0_cf1": 81, "pm2_5_cf1": 106, "pm10_cf1": 119, "pm1_0": 53, "pm2_5": 70, "pm10": 79},
+	},
+	{ // By the table of the data manual: 12 ug/m3 of formaldehyde, -4.5 Cel, 52.3 %RH.
+		name: "pms5003st", data: []string{"424d002400010002000300040005000602bc00c8001e000400010000000cffd3020b0000900004ec"}, want: map[string]float64{"pm1_0_cf1": 1, "pm10": 6, "count_0_3": 700, "count_5_0": 1, "formaldehyde": 12, "temperature": -4.5, "humidity": 52.3},
+	},
+	{ // By the specification: DF1 × 256 + DF2.
+		name: "cm1106", data: []string{"160501025800008a"}, want: map[string]float64{"co2": 600},
+	},
+	{ // An MH-Z19B's answer, whose telegram is the same: capture of PyPMS's tests.
+		name: "mh-z14", data: []string{"ff86027c42000000ba"}, want: map[string]float64{"co2": 636},
+	},
+	{ // By table 7 of the manual: 123 cm, strength 1000, 8 × (40.125 + 256).
+		name: "tfmini-plus", data: []string{"59597b00e803410962"}, want: map[string]float64{"distance": 1.23, "signal_count": 1000, "chip_temperature": 40.125},
+	},
+	{ // By the data sheet's table: ten big-endian floats behind address, command, state and length.
+		name: "sps30-uart", data: []string{"000300283fc00000401000004048000040800000412800004144000041480000414a0000414c00003f2000004f"}, want: map[string]float64{"pm1_0": 1.5, "pm2_5": 2.25, "pm4_0": 3.125, "pm10": 4, "count_0_5": 10.5, "count_10": 12.75, "typical_size": 6.25e-07},
+	},
 }
 
 func TestSerialExamples(t *testing.T) {
