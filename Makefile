@@ -6,8 +6,8 @@ BUILT   ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 LDFLAGS  = -s -w -buildid= -X main.version=$(VERSION) -X main.built=$(BUILT)
 # HTTP/2 needs TLS, which the local page does not speak: 0.33 MB that nobody uses.
 TAGS     = nethttpomithttp2
-# Packages that run at the start or for people only are compiled without inlining: 0.2 MB less.
-COLD     = net/http/... crypto/x509 encoding/json encoding/asn1 regexp/... net/url mime/... github.com/pelletier/go-toml/v2/... go.bug.st/serial/... github.com/telhub/telhub/agent/config github.com/telhub/telhub/agent/doctor github.com/telhub/telhub/agent/audit github.com/telhub/telhub/agent/bench github.com/telhub/telhub/internal/toml github.com/telhub/telhub/board github.com/telhub/telhub/agent/cmd/telhub
+# Packages that run at the start, for people only, or wait for the kernel anyway are compiled without inlining: 0.2 MB less.
+COLD     = net/http/... crypto/x509 encoding/json encoding/asn1 regexp/... net/url mime/... github.com/pelletier/go-toml/v2/... go.bug.st/serial/... github.com/telhub/telhub/agent/config github.com/telhub/telhub/agent/doctor github.com/telhub/telhub/agent/audit github.com/telhub/telhub/agent/bench github.com/telhub/telhub/internal/toml github.com/telhub/telhub/board github.com/telhub/telhub/agent/cmd/telhub github.com/telhub/telhub/drivers/sysfs github.com/telhub/telhub/drivers/hwmon github.com/telhub/telhub/drivers/thermal github.com/telhub/telhub/drivers/w1 github.com/telhub/telhub/drivers/system
 BUILD    = CGO_ENABLED=0 GOFLAGS=-buildvcs=false $(GO) build -trimpath -tags '$(TAGS)' $(foreach p,$(COLD),-gcflags='$(p)=-l') -ldflags '$(LDFLAGS)'
 FUZZTIME ?= 60s
 CROSS    ?= arm64 armv6 armv7 amd64
