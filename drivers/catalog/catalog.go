@@ -37,6 +37,12 @@ var engines = map[string]Engine{
 		Options: bmx280Options(bmx280.BMP280),
 		sensor:  newBMX280(bmx280.BMP280),
 	},
+	"gpio": {
+		Name: "gpio", Kind: Local,
+		Doc:     "GPIO lines: pulses of meters, rain gauges and wind counted, levels of contacts read.",
+		Options: gpioOptions,
+		local:   newGPIO,
+	},
 	"hwmon": {
 		Name: "hwmon", Kind: Local,
 		Doc: "Chips that a driver of the kernel watches: voltages, currents, powers, temperatures, humidities, fans. " +
