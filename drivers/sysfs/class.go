@@ -1,7 +1,5 @@
 package sysfs
 
-import "bytes"
-
 // Class walks over the devices of a class, such as hwmon0, hwmon1, … of
 // /sys/class/hwmon, with the attribute that tells what each is. The numbers
 // change from boot to boot: nothing is known by its number.
@@ -70,12 +68,8 @@ type List struct {
 // Reset empties the list.
 func (l *List) Reset() { l.n = 0 }
 
-// Add appends an entry: "lm75 (1-0048)", or "lm75" alone. One that is in the
-// list already is left out.
+// Add appends an entry: "lm75 (1-0048)", or "lm75" alone.
 func (l *List) Add(what, where []byte) {
-	if l.n > 0 && len(where) == 0 && bytes.Contains(l.b[:l.n], what) {
-		return
-	}
 	if l.n > 0 {
 		l.add(", ")
 	}

@@ -94,7 +94,7 @@ func closeAll(files []File) {
 // ERANGE) is ErrInvalid; what it could not read at all is the bus's error.
 func Sentinel(err error) error {
 	switch err {
-	case unix.ENODEV, unix.ENOENT, unix.ENOTDIR, unix.ESHUTDOWN:
+	case unix.ENODEV, unix.ENOENT, unix.ENOTDIR, unix.ENAMETOOLONG, unix.ESHUTDOWN:
 		return drivers.ErrUnplugged
 	case unix.ENXIO, unix.EREMOTEIO:
 		return drivers.ErrNACK

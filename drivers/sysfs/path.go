@@ -11,26 +11,36 @@ import (
 const MaxPath = 512
 
 // Path is a path under construction, always ended by a NUL as the kernel
-// wants it. What does not fit is cut off, and then does not exist.
+// wants it. One that is longer than MaxPath is not opened: ENAMETOOLONG.
 type Path struct {
-	b [MaxPath + 1]byte
-	n int // length without the NUL
+	b    [MaxPath + 1]byte
+	n    int  // length without the NUL
+	long bool // something did not fit
 }
 
 // Root begins a path: "" and "/" are the machine's own root.
 func (p *Path) Root(root string) *Path {
-	p.n = 0
-	return p.add(strings.TrimRight(root, "/"))
+	p.n, p.long = 0, false
+	return p.Add(strings.TrimRight(root, "/"))
 }
 
 // Add appends text as it stands, with its slashes.
-func (p *Path) Add(s string) *Path { return p.add(s) }
+func (p *Path) Add(s string) *Path {
+	p.grown(copy(p.b[p.n:MaxPath], s), len(s))
+	return p
+}
 
 // AddBytes appends text as it stands.
 func (p *Path) AddBytes(s []byte) *Path {
-	p.n += copy(p.b[p.n:MaxPath], s)
-	p.b[p.n] = 0
+	p.grown(copy(p.b[p.n:MaxPath], s), len(s))
 	return p
+}
+
+// grown notes that n of the wanted bytes were appended.
+func (p *Path) grown(n, wanted int) {
+	p.n += n
+	p.b[p.n] = 0
+	p.long = p.long || n < wanted
 }
 
 // AddInt appends a number that is not negative.
@@ -51,6 +61,9 @@ func (p *Path) Len() int { return p.n }
 
 // Cut shortens the path to its first n bytes.
 func (p *Path) Cut(n int) *Path {
+	if n < p.n {
+		p.long = false // what did not fit stood behind
+	}
 	p.n = n
 	p.b[n] = 0
 	return p
@@ -79,6 +92,9 @@ func (p *Path) Read(buf []byte) ([]byte, error) {
 // Link gives the last part of what a symbolic link leads to: of
 // "../../../1-0048" it is "1-0048". It is empty for what is no link.
 func (p *Path) Link(buf []byte) []byte {
+	if p.long {
+		return nil
+	}
 	at := unix.AT_FDCWD
 	n, _, e := unix.Syscall6(unix.SYS_READLINKAT, uintptr(at), uintptr(unsafe.Pointer(&p.b[0])),
 		uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0, 0)
@@ -94,14 +110,11 @@ func (p *Path) Link(buf []byte) []byte {
 	return to
 }
 
-func (p *Path) add(s string) *Path {
-	p.n += copy(p.b[p.n:MaxPath], s)
-	p.b[p.n] = 0
-	return p
-}
-
 // open opens the path; the caller closes.
 func (p *Path) open(flags int) (int, error) {
+	if p.long {
+		return -1, unix.ENAMETOOLONG
+	}
 	at := unix.AT_FDCWD
 	for {
 		fd, _, e := unix.Syscall6(unix.SYS_OPENAT, uintptr(at), uintptr(unsafe.Pointer(&p.b[0])), uintptr(flags|unix.O_CLOEXEC), 0, 0, 0)

@@ -114,6 +114,19 @@ func TestPathIsBounded(t *testing.T) {
 	if p.Len() != sysfs.MaxPath {
 		t.Errorf("length %d", p.Len())
 	}
+	// What is left of a path that is too long may be something else's.
+	root := t.TempDir()
+	for len(root)+len("/long") < sysfs.MaxPath {
+		root += "/."
+	}
+	var f sysfs.File
+	if err := f.Open(p.Root(root).Add("/////////////////////////nothing")); err != unix.ENAMETOOLONG {
+		t.Errorf("got %v", err)
+	}
+	if err := f.Open(p.Cut(1)); err != nil { // the root directory
+		t.Errorf("got %v", err)
+	}
+	f.Close()
 	if got := p.Root("/tmp/").Add("/hwmon").AddInt(0).AddInt(17).Cut(11).String(); got != "/tmp/hwmon0" {
 		t.Errorf("got %q", got)
 	}

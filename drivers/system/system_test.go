@@ -312,7 +312,7 @@ func TestThisMachine(t *testing.T) {
 }
 
 // What stands in testdata/meminfo, in kB.
-const wantAvailable, wantSwapUsed = 24007828, 0 - 0
+const wantAvailable, wantSwapUsed = 24007828, 0
 
 // The whole /proc/meminfo and the beginning of /proc/stat of a real machine.
 func TestRealFiles(t *testing.T) {
