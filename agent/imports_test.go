@@ -26,6 +26,8 @@ var forbidden = []struct {
 	{"drivers/sim", module + "drivers/bmx280", false, "a simulator that shares code with a driver shares its mistakes"},
 	{"drivers/sim", module + "drivers/profile", false, "a simulator that shares code with a driver shares its mistakes"},
 	{"drivers/sim", module + "drivers/nmea", false, "a simulator that shares code with a driver shares its mistakes"},
+	{"drivers/sim", module + "drivers/modbus", false, "a simulator that shares code with a driver shares its mistakes"},
+	{"drivers/sim", module + "drivers/framed", false, "a simulator that shares code with a driver shares its mistakes"},
 	{"drivers/bmx280", module + "drivers/sim", false, "drivers do not know their simulators"},
 	{"drivers/profile", module + "drivers/sim", false, "drivers do not know their simulators"},
 	{"drivers", module + "agent", true, "drivers are leaves: the agent imports them"},
