@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/telhub/telhub/agent/config"
@@ -99,6 +100,20 @@ type nothing struct{}
 func (nothing) Reopen() error { return nil }
 func (nothing) Close() error  { return nil }
 
+// held is what a sensor on no bus keeps for itself alone, as a GPIO line, which
+// the next agent after a reload could not have: it is given back at the end.
+type held struct{ io.Closer }
+
+func (held) Reopen() error { return nil }
+
+// localOpener is that of a sensor which the kernel reads.
+func localOpener(s drivers.Sensor) opener {
+	if c, ok := s.(io.Closer); ok {
+		return held{c}
+	}
+	return nothing{}
+}
+
 // addLocals plans the sensors that are on no bus of ours. Each has a goroutine
 // of its own: reading a file of sysfs may take a second, as 1-Wire does.
 func (p *plan) addLocals(cfg *config.Config, open Openers, reg *metrics.Registry, infos *[]sensorInfo) error {
@@ -122,6 +137,7 @@ func (p *plan) addLocals(cfg *config.Config, open Openers, reg *metrics.Registry
 		if err != nil {
 			return err
 		}
+		p.openers = append(p.openers, localOpener(d.Sensor))
 		p.buses = append(p.buses, pipeline.BusPlan{Name: s.Name, Sensors: []pipeline.Polled{polled}, Jitter: jitter(reg, s.Name)})
 		p.sensors = append(p.sensors, info)
 	}
