@@ -48,16 +48,16 @@ func New(o Options) (*Sensor, error) {
 	if strings.Contains(o.Device, "/") {
 		return nil, fmt.Errorf("hwmon: device %q: want only the last part of the device's path, as in device = \"1-0048\"", o.Device)
 	}
-	channels, outputs, err := o.outputs()
+	list, err := o.declare()
 	if err != nil {
 		return nil, fmt.Errorf("hwmon: %w", err)
 	}
-	s := &Sensor{root: o.Root, chip: o.Chip, device: o.Device, channels: channels, outputs: outputs}
-	s.files = make([]sysfs.File, 2*len(channels))
+	s := &Sensor{root: o.Root, chip: o.Chip, device: o.Device, channels: list.channels, outputs: list.outputs}
+	s.files = make([]sysfs.File, 2*len(s.channels))
 	for i := range s.channels {
 		c := &s.channels[i]
 		c.value, c.fault = &s.files[2*i], &s.files[2*i+1]
-		c.wanted = o.Only == nil || slices.Contains(o.Only, outputs[i].Name)
+		c.wanted = o.Only == nil || slices.Contains(o.Only, s.outputs[i].Name)
 		c.step = "read " + c.text()
 	}
 	s.err.Subject = "hwmon " + o.Chip

@@ -1,7 +1,9 @@
 package hwmon
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/telhub/telhub/drivers"
@@ -29,66 +31,73 @@ type Output struct {
 const keyCure = "want the kernel's file without _input, as in temp1, in0, curr1, power1, energy1, humidity1, fan1, freq1, pwm1, temp1_max " +
 	"or in0_lcrit_alarm, or temp:LABEL for the channel with a label"
 
-// outputs makes the list of what is read: Inputs, then Outputs, or what is
-// known of the chip when there are neither.
-func (o *Options) outputs() ([]channel, []drivers.Output, error) {
-	var list []channel
-	var outputs []drivers.Output
-	add := func(option, name, text string) error {
-		k, ok := parseKey(text)
-		switch {
-		case !ok:
-			return fmt.Errorf("%s: %q is no key; %s", option, text, keyCure)
-		case !sysfs.ValidName(name):
-			return fmt.Errorf("%s: %q is no name for an output; give it one in out, as in out = { cpu = { key = %q } }", option, name, text)
-		case len(list) == drivers.MaxOutputs:
-			return fmt.Errorf("%s: more than %d outputs; make two sensors of it", option, drivers.MaxOutputs)
-		}
-		for i := range outputs {
-			if outputs[i].Name == name {
-				return fmt.Errorf("%s: there are two outputs called %s; give one another name in out", option, name)
-			}
-		}
-		list = append(list, channel{key: k})
-		outputs = append(outputs, drivers.Output{Name: name, Unit: k.kind.unit, Resolution: k.kind.resolution})
-		return nil
+// declared is the list of what is read, while New makes it.
+type declared struct {
+	channels []channel
+	outputs  []drivers.Output
+}
+
+// add appends an output; option is what the user wrote it in.
+func (d *declared) add(option, name, text string) error {
+	k, ok := parseKey(text)
+	switch {
+	case !ok:
+		return fmt.Errorf("%s: %q is no key; %s", option, text, keyCure)
+	case !sysfs.ValidName(name):
+		return fmt.Errorf("%s: %q is no name for an output; give it one in out, as in out = { cpu = { key = %q } }", option, name, text)
+	case len(d.outputs) == drivers.MaxOutputs:
+		return fmt.Errorf("%s: more than %d outputs; make two sensors of it", option, drivers.MaxOutputs)
+	case slices.ContainsFunc(d.outputs, func(o drivers.Output) bool { return o.Name == name }):
+		return fmt.Errorf("%s: there are two outputs called %s; give one another name in out", option, name)
 	}
+	d.channels = append(d.channels, channel{key: k})
+	d.outputs = append(d.outputs, drivers.Output{Name: name, Unit: k.kind.unit, Resolution: k.kind.resolution})
+	return nil
+}
+
+// own appends an output under a name of the user's.
+func (d *declared) own(o *Output) error {
+	if err := d.add("out", o.Name, cmp.Or(o.Key, o.Name)); err != nil {
+		return err
+	}
+	last := &d.outputs[len(d.outputs)-1]
+	if o.Unit != "" && o.Unit != last.Unit {
+		return fmt.Errorf("out: %s is in %q and not in %q; convert it below [sensor.%s] with unit = %q", o.Name, last.Unit, o.Unit, o.Name, o.Unit)
+	}
+	if o.Resolution > 0 {
+		last.Resolution = o.Resolution
+	}
+	return nil
+}
+
+// declare makes the list: Inputs, then Outputs, or what is known of the chip
+// when there are neither.
+func (o *Options) declare() (d declared, err error) {
 	for _, text := range o.Inputs {
 		name := text
 		if _, label, found := strings.Cut(text, ":"); found {
 			name = sysfs.Name(label)
 		}
-		if err := add("inputs", name, text); err != nil {
-			return nil, nil, err
+		if err := d.add("inputs", name, text); err != nil {
+			return d, err
 		}
 	}
-	for _, out := range o.Outputs {
-		text := out.Key
-		if text == "" {
-			text = out.Name
-		}
-		if err := add("out", out.Name, text); err != nil {
-			return nil, nil, err
-		}
-		last := &outputs[len(outputs)-1]
-		if out.Unit != "" && out.Unit != last.Unit {
-			return nil, nil, fmt.Errorf("out: %s is in %q and not in %q; convert it below [sensor.%s] with unit = %q", out.Name, last.Unit, out.Unit, out.Name, out.Unit)
-		}
-		if out.Resolution > 0 {
-			last.Resolution = out.Resolution
+	for i := range o.Outputs {
+		if err := d.own(&o.Outputs[i]); err != nil {
+			return d, err
 		}
 	}
-	if len(list) > 0 {
-		return list, outputs, nil
+	if len(d.channels) > 0 {
+		return d, nil
 	}
 	for _, pair := range known(o.Chip) {
-		if err := add("inputs", pair[0], pair[1]); err != nil {
-			return nil, nil, err
+		if err := d.add("inputs", pair[0], pair[1]); err != nil {
+			return d, err
 		}
-		list[len(list)-1].optional = true
+		d.channels[len(d.channels)-1].optional = true
 	}
-	if len(list) == 0 {
-		return nil, nil, fmt.Errorf(`inputs: is missing, and telhub does not know what a %s measures; write inputs = ["temp1", "in0"], from the names of the files under /sys/class/hwmon`, o.Chip)
+	if len(d.channels) == 0 {
+		return d, fmt.Errorf(`inputs: is missing, and telhub does not know what a %s measures; write inputs = ["temp1", "in0"], from the names of the files under /sys/class/hwmon`, o.Chip)
 	}
-	return list, outputs, nil
+	return d, nil
 }
