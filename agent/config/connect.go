@@ -168,7 +168,11 @@ func (l *loader) ownPort(d *draft) (seat string) {
 		b.settle()
 		l.cfg.Buses = append(l.cfg.Buses, b)
 	}
-	return l.seat(d, l.cfg.bus(d.port))
+	b := l.cfg.bus(d.port)
+	if d.mode != "" && d.mode != b.Mode {
+		l.fail(d, "mode", fault{"another sensor's mode on this port is " + b.Mode, "all devices of a line speak alike: write the same mode, or define a bus"})
+	}
+	return l.seat(d, b)
 }
 
 // sharePort checks a sensor on a [bus.NAME] that is a port or a connection.
@@ -189,14 +193,20 @@ func (l *loader) seat(d *draft, b *Bus) string {
 		return b.Name
 	}
 	b.Kind = catalog.Link
-	l.unit(d)
+	l.unit(d, b)
 	return b.Name + " asked"
 }
 
-// unit checks the device's number, or fills the usual one.
-func (l *loader) unit(d *draft) {
-	switch given := d.table.Fields["unit_id"] != nil; {
-	case !d.Engine.Units || given:
+// unit checks the device's number, or fills the usual one. On a serial line 0
+// is everybody, which nobody answers to (serial line guide V1.02, section 2.2);
+// over TCP it is the device itself (TCP guide V1.0b, section 4.4.2.3).
+func (l *loader) unit(d *draft, b *Bus) {
+	n := d.table.Fields["unit_id"]
+	switch given := n != nil; {
+	case !d.Engine.Units:
+	case given && n.Kind == toml.Int && n.Int == 0 && (b.TCP == "" || b.Framing == framingRTU):
+		l.fail(d, "unit_id", fault{"is for everybody on a serial line, and nobody answers to it", "write the device's own number, 1 to 247"})
+	case given:
 	case d.Engine.Unit != 0:
 		d.Unit = d.Engine.Unit
 	default:

@@ -147,8 +147,9 @@ var sensorKeys = []Key{
 		field: func(t target) any { return &t.sensor.Addr },
 	},
 	{
-		Path: "unit_id", Type: Int, Min: "1", Max: "255", Example: "1",
-		Doc:   "Modbus: the device's number on its bus: 1 to 247 on a serial line; some sensors answer to 254 whatever their number is.",
+		Path: "unit_id", Type: Int, Min: "0", Max: "255", Example: "1",
+		Doc: "Modbus: the device's number on its bus: 1 to 247 on a serial line; some sensors answer to 254 whatever their number is. " +
+			"Devices with a network port of their own mostly want 1, 0 or 255.",
 		field: func(t target) any { return &t.sensor.Unit },
 	},
 	{
