@@ -121,14 +121,21 @@ func (p *plan) addBus(cfg *config.Config, b *config.Bus, o opener, bp pipeline.B
 	if len(bp.Sensors) == 0 {
 		return nil
 	}
-	if b.Power.Chip != "" {
-		s := &supply{bus: b.Name, conf: b.Power, open: p.cut}
-		bp.Steps = append(bp.Steps, pipeline.Step{Name: "power", Act: s.cycle, Devices: true})
-		p.openers = append(p.openers, s) // before the bus: its devices are to be there
-	}
+	bp.Steps = p.addSupply(bp.Steps, b)
 	p.buses = append(p.buses, bp)
 	p.openers = append(p.openers, o)
 	return nil
+}
+
+// addSupply plans what switches the supply of a bus's devices, if anything
+// does. It is opened before the bus: the devices are to be there.
+func (p *plan) addSupply(steps []pipeline.Step, b *config.Bus) []pipeline.Step {
+	if b.Power.Chip == "" {
+		return steps
+	}
+	s := &supply{bus: b.Name, conf: b.Power, open: p.cut}
+	p.openers = append(p.openers, s)
+	return append(steps, pipeline.Step{Name: "power", Act: s.cycle, Devices: true})
 }
 
 func jitter(reg *metrics.Registry, bus string) pipeline.Observer {
@@ -170,6 +177,8 @@ func (p *plan) addStream(cfg *config.Config, b *config.Bus, infos *[]sensorInfo)
 		if err := p.speaker(s, stream, l, infos); err != nil {
 			return err
 		}
+		sp := &p.streams[len(p.streams)-1]
+		sp.Look, sp.Steps = look(l.path), p.addSupply(nil, b)
 		p.openers = append(p.openers, l)
 	}
 	return nil
@@ -182,9 +191,6 @@ func (p *plan) speaker(s *config.Sensor, stream drivers.Stream, port pipeline.Po
 		return err
 	}
 	sp := pipeline.StreamPlan{Name: s.Name, Use: s.Use, Port: port, Stream: stream, Channels: info.channels, High: s.High()}
-	if l, ok := port.(*line); ok {
-		sp.Look = look(l.path)
-	}
 	if s.Every > 0 {
 		sp.Stale = 3 * s.Every
 	}

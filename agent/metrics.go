@@ -129,14 +129,28 @@ func (a *Agent) registerBuses(r *metrics.Registry) {
 		r.GaugeFunc(prefix+"bus_broken", "1 while all sensors of a bus fail as if it were stuck.",
 			func() float64 { return boolean(a.pipeline.Bus(i).Broken) }, bus)
 		for j, step := range a.plan.buses[i].StepNames() {
-			label := metrics.Label{Name: "step", Value: step}
-			stat := func() pipeline.StepStats { return a.pipeline.Bus(i).Steps[j] }
-			r.CounterFunc(prefix+"bus_recoveries_total", "Times that a bus worked again after a step of recovery.",
-				func() float64 { return float64(stat().Helped) }, bus, label)
-			r.CounterFunc(prefix+"bus_recovery_steps_total", "Steps of recovery taken, whether they helped or not.",
-				func() float64 { return float64(stat().Taken) }, bus, label)
+			registerStep(r, bus, step, func() pipeline.StepStats { return a.pipeline.Bus(i).Steps[j] })
 		}
 	}
+	first := len(a.plan.sensors) - len(a.plan.streams)
+	for i := range a.plan.streams {
+		conf := a.plan.sensors[first+i].conf
+		if conf.Bus == "" {
+			continue
+		}
+		for j, step := range a.plan.streams[i].StepNames() {
+			registerStep(r, metrics.Label{Name: "bus", Value: conf.Bus}, step,
+				func() pipeline.StepStats { return a.pipeline.AppendSensors(nil)[first+i].Steps[j] })
+		}
+	}
+}
+
+func registerStep(r *metrics.Registry, bus metrics.Label, step string, stat func() pipeline.StepStats) {
+	label := metrics.Label{Name: "step", Value: step}
+	r.CounterFunc(prefix+"bus_recoveries_total", "Times that a bus worked again after a step of recovery.",
+		func() float64 { return float64(stat().Helped) }, bus, label)
+	r.CounterFunc(prefix+"bus_recovery_steps_total", "Steps of recovery taken, whether they helped or not.",
+		func() float64 { return float64(stat().Taken) }, bus, label)
 }
 
 func (a *Agent) registerUplink(r *metrics.Registry) {

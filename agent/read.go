@@ -168,6 +168,11 @@ func readOnce(ctx context.Context, cfg *config.Config, name string, wait time.Du
 		}
 		ctx, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()
+		if b := cfg.BusOf(s); b != nil && b.Power.Chip != "" {
+			supply := &supply{conf: b.Power, open: openCut}
+			_ = supply.Reopen() // an agent that runs has the line: then its devices are supplied
+			defer supply.Close()
+		}
 		dev, close, err := openDevice(cfg.BusOf(s), s, open)
 		if err != nil {
 			return nil, nil, err

@@ -151,12 +151,19 @@ func (b *bus) judge(s *poller) {
 		b.breakDown()
 		b.climbing = true
 	case s.failures == suspicion && (s.kind.wholeBus() || b.cycles(now)):
-		b.suspect(now, s.kind.wholeBus())
+		b.suspect(s, now)
 	}
 }
 
-// suspect asks early what has not failed in the same way.
-func (b *bus) suspect(now int64, whole bool) {
+// suspect asks early what has not failed in the same way, unless somebody has
+// answered since s did not: then the bus is sound.
+func (b *bus) suspect(s *poller, now int64) {
+	for _, o := range b.sensors {
+		if o.count.lastOK.Load() > s.since {
+			return
+		}
+	}
+	whole := s.kind.wholeBus()
 	for _, o := range b.sensors {
 		known := o.blamesBus() || !whole && o.silent()
 		if !known && o.begun == 0 && o.due > now {

@@ -29,9 +29,17 @@ const (
 
 // StepNames lists the steps of a bus, the mildest first, as BusStats has them.
 func (b *BusPlan) StepNames() []string {
-	names := []string{stepRetry, stepReopen}
-	for i := range b.Steps {
-		names = append(names, b.Steps[i].Name)
+	return append([]string{stepRetry}, stepNames(b.Steps)...)
+}
+
+// StepNames lists the steps of a stream, the mildest first, as SensorStats has
+// them.
+func (s *StreamPlan) StepNames() []string { return stepNames(s.Steps) }
+
+func stepNames(steps []Step) []string {
+	names := []string{stepReopen}
+	for i := range steps {
+		names = append(names, steps[i].Name)
 	}
 	return names
 }
@@ -68,7 +76,7 @@ func (b *bus) climb(stop <-chan struct{}) {
 	now := b.in.now()
 	for i := int(b.rung.Load()) + 1; i < len(b.ladder); i++ {
 		r := b.ladder[i]
-		if r.due <= now && (r.Devices || !b.deaf) && b.take(r, stop) {
+		if r.due <= now && (r.Devices || !b.deaf) && r.take(b.in, b.name, stop) {
 			b.rung.Store(int32(i))
 			return
 		}
@@ -76,10 +84,11 @@ func (b *bus) climb(stop <-chan struct{}) {
 	b.rung.Store(0)
 }
 
-// take takes one harsh step; false means that it could not be taken.
-func (b *bus) take(r *rung, stop <-chan struct{}) bool {
+// take takes one harsh step for the bus called name; false means that it could
+// not be taken.
+func (r *rung) take(in *intake, name string, stop <-chan struct{}) bool {
 	err := r.Act(stop)
-	now := b.in.now()
+	now := in.now()
 	if now-r.taken > 2*int64(harshMax) { // there was peace
 		r.backoff.reset()
 	}
@@ -87,14 +96,19 @@ func (b *bus) take(r *rung, stop <-chan struct{}) bool {
 	if err != nil {
 		if !r.reported {
 			r.reported = true
-			b.in.notify(Event{Kind: BusStep, Name: b.name, Step: r.Name, Err: err})
+			in.notify(Event{Kind: BusStep, Name: name, Step: r.Name, Err: err})
 		}
 		return false
 	}
 	r.reported = false
 	r.tries.Add(1)
-	b.in.notify(Event{Kind: BusStep, Name: b.name, Step: r.Name})
+	in.notify(Event{Kind: BusStep, Name: name, Step: r.Name})
 	return true
+}
+
+// stats copies the rung's numbers.
+func (r *rung) stats() StepStats {
+	return StepStats{Name: r.Name, Taken: r.tries.Load(), Helped: r.helped.Load()}
 }
 
 // cycles reports whether a step that reaches the devices may be taken now.

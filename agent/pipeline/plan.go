@@ -108,8 +108,10 @@ type StreamPlan struct {
 	// that does not help. 0 means DefaultReopen.
 	Reopen time.Duration
 
-	// Look is as in BusPlan.
-	Look func() uint64
+	// Steps are taken one by one, each before a reopen, while reopening does not
+	// end a silence; Look is as in BusPlan.
+	Steps []Step
+	Look  func() uint64
 }
 
 // Defaults of a StreamPlan.

@@ -52,6 +52,7 @@ type poller struct {
 	ready     bool      // initialised since the last failure
 	tries     int       // immediate retries spent on this slot
 	failures  int       // attempts failed in a row
+	since     int64     // when the first of them failed
 	invalids  int       // readings in a row that the device called invalid
 	kind      ErrorKind // of the last failure
 	backoff   backoff
@@ -277,7 +278,9 @@ func (s *poller) next() int64 { return s.grid.next(s.slot, s.factor()) }
 // fail ends an attempt that failed for good: status, back-off, Init before
 // the next one. start is when the driver was called.
 func (s *poller) fail(err error, start, now int64) outcome {
-	s.failures++
+	if s.failures++; s.failures == 1 {
+		s.since = now
+	}
 	s.kind = classify(err)
 	s.lose(err, s.kind.quality(), now)
 	wait := max(int64(s.backoff.next()), min(peace*(now-start), max(s.every, int64(backoffLimit))))

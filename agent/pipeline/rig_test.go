@@ -304,6 +304,18 @@ func (o *outlet) values(channel uint16) (values []float64) {
 	return values
 }
 
+// stamps lists when a channel's values were taken.
+func (o *outlet) stamps(channel uint16) (stamps []int64) {
+	for _, r := range o.records() {
+		for _, s := range r.samples {
+			if s.Channel == channel && s.Kind == drivers.KindValue {
+				stamps = append(stamps, s.Stamp)
+			}
+		}
+	}
+	return stamps
+}
+
 func equal[T comparable](t *testing.T, what string, got, want []T) {
 	t.Helper()
 	if !slices.Equal(got, want) {

@@ -24,6 +24,8 @@ type SensorStats struct {
 	// device shows here.
 	InCall time.Duration
 
+	Steps []StepStats // of a stream's recovery: reopening, then its plan's Steps
+
 	LastError   string // text of the last error, or of one of the last 10 s
 	LastErrorAt int64  // boottime ns of the last error; 0 = none
 }
@@ -106,7 +108,12 @@ func (p *Pipeline) AppendSensors(dst []SensorStats) []SensorStats {
 		}
 	}
 	for _, s := range p.streams {
-		dst = append(dst, s.source.stats(now))
+		x := s.source.stats(now)
+		for _, r := range s.ladder {
+			x.Steps = append(x.Steps, r.stats())
+		}
+		x.Steps[0].Taken = x.Reopens
+		dst = append(dst, x)
 	}
 	return dst
 }
@@ -153,7 +160,7 @@ func (b *bus) stats() BusStats {
 		x.Steps[0].Taken += s.count.retries.Load()
 	}
 	for i, r := range b.ladder {
-		step := StepStats{Name: r.Name, Taken: r.tries.Load(), Helped: r.helped.Load()}
+		step := r.stats()
 		if i == 0 {
 			step.Taken = x.Reopens
 		}

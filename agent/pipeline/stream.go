@@ -30,6 +30,9 @@ type stream struct {
 	limit   int64   // the wait drawn from it
 	backoff backoff // between reopens of a port that is gone
 	watch   watch   // for its return
+
+	ladder []*rung // what ends a silence: reopening, then harsher steps
+	rung   int     // index of the step taken last; -1 = all is well
 }
 
 func newStream(in *intake, plan *StreamPlan) *stream {
@@ -43,6 +46,7 @@ func newStream(in *intake, plan *StreamPlan) *stream {
 		silence: backoff{base: reopen, limit: silentReopens * reopen, n: 1},
 		backoff: backoff{base: portBackoffMin, limit: portBackoffMax},
 		watch:   watch{look: plan.Look},
+		ladder:  newLadder(plan.Steps), rung: -1,
 	}
 	s.source.init(in, plan.High, plan.Name, plan.Use, "", plan.Channels)
 	s.stale, s.varies = int64(stale), true
@@ -144,11 +148,18 @@ func (s *stream) tally(now int64) {
 	s.limit = int64(s.silence.base)
 	s.silence.n = 1
 	s.setUp(true, nil)
+	if s.rung >= 0 {
+		s.ladder[s.rung].helped.Add(1)
+		s.rung = -1
+	}
 }
 
 // gone reopens a port that failed until that succeeds; false means stop.
 func (s *stream) gone(err error, now int64, sleeper sleeper, stop <-chan struct{}) bool {
 	s.failed(err, now)
+	if s.rung < 0 {
+		s.rung = 0
+	}
 	s.complete(max(now-s.lastByte, int64(time.Second)), now)
 	s.setUp(false, err)
 	s.all(drivers.Lost, now)
@@ -173,10 +184,23 @@ func (s *stream) revive(now int64, sleeper sleeper, stop <-chan struct{}) bool {
 	s.failed(errSilent, now)
 	s.setUp(false, errSilent)
 	s.limit = int64(s.silence.next())
+	s.climb(now, stop)
 	if s.reopen() {
 		return true
 	}
 	return s.gone(drivers.ErrUnplugged, now, sleeper, stop)
+}
+
+// climb takes the next step that may be taken now: reopening alone the first
+// time, and again after the harshest.
+func (s *stream) climb(now int64, stop <-chan struct{}) {
+	for i := max(s.rung+1, 1); s.rung >= 0 && i < len(s.ladder); i++ {
+		if r := s.ladder[i]; r.due <= now && r.take(s.in, s.name, stop) {
+			s.rung = i
+			return
+		}
+	}
+	s.rung = 0
 }
 
 // errSilent: the port is open and nothing well-formed arrives.
