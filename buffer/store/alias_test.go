@@ -1,6 +1,8 @@
 package store
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/telhub/telhub/uplink/frame"
@@ -32,5 +34,46 @@ func TestReassignedFramesFollowAMarkOfAnotherStore(t *testing.T) {
 	ok, err := s.Next(frame.Backfill, frame.ID{Epoch: 9, Seq: 3}, dst)
 	if err != nil || !ok || dst.ID != (frame.ID{Epoch: 10, Seq: 1}) {
 		t.Errorf("after 9/3 comes %v, %v, %v; want 10/1", dst.ID, ok, err)
+	}
+}
+
+// What Redis had of another store stays that when this store's run is renamed
+// once more, although an earlier run of it was known by the same number.
+func TestAMarkOfAnotherStoreIsNotRenamed(t *testing.T) {
+	o := testOptions(t.TempDir())
+	theirs := frame.ID{Epoch: 1, Seq: 7}
+	s, _ := mustOpen(t, o) // epoch 1, which another store has, too
+	if err := s.Reassign(2); err != nil {
+		t.Fatal(err)
+	}
+	s.Release(frame.Backfill, theirs)
+	f := makeFrame(frame.Backfill, frame.ID{Epoch: 2, Seq: 1}, theirs, 100)
+	if err := s.Put(f); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, sum := range []bool{true, false} { // read from the sum, and from the file
+		if !sum {
+			if err := os.Remove(filepath.Join(o.Dir, sumsName)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, r := mustOpen(t, o)
+		if err := s.Reassign(r.Epoch + 2); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Released(frame.Backfill); got != theirs {
+			t.Errorf("released up to %v, want %v", got, theirs)
+		}
+		dst := newFrame()
+		ok, err := s.Next(frame.Backfill, theirs, dst)
+		if err != nil || !ok || dst.Kind != frame.Data || dst.ID != f.ID || dst.Prev != theirs {
+			t.Errorf("after %v comes %v of kind %v behind %v (%v, %v), want %v", theirs, dst.ID, dst.Kind, dst.Prev, ok, err, f.ID)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -331,7 +331,7 @@ func (s *Store) indexLocked(g *segment, records []byte) {
 			continue
 		}
 		id := s.st.Aliases.id(fk.id())
-		g.spans[fk.lane()].add(id, s.st.Aliases.id(a.header.prev), &a.header, a.payload)
+		g.spans[fk.lane()].add(id, s.st.Aliases.prev(fk.id(), a.header.prev), &a.header, a.payload)
 		s.precious = s.precious || a.header.class != frame.Normal
 		g.largest = max(g.largest, a.header.length)
 		s.maxFrame = max(s.maxFrame, g.largest)

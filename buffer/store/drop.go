@@ -165,7 +165,7 @@ func (s *Store) foundAfter(g *segment, lane frame.Lane, after frame.ID) (e Exten
 		if a.key.lane() != lane || !after.Less(id) || last.Less(id) {
 			return
 		}
-		p := s.st.Aliases.id(a.header.prev)
+		p := s.st.Aliases.prev(a.key.id(), a.header.prev)
 		whole = whole && (e.Frames == 0 && !after.Less(p) || p == prev)
 		e, prev = e.join(extentOf(&a.header, a.payload)), id
 	})

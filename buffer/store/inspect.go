@@ -214,6 +214,6 @@ func exportFrames(path string, whole []found, last *key, as aliases, yield func(
 // frame gives the assembled frame, sharing the assembler's payload.
 func (a *assembler) frame(dst *frame.Frame, as aliases) {
 	h := &a.header
-	*dst = frame.Frame{Lane: a.key.lane(), Kind: h.kind, Class: h.class, ID: as.id(a.key.id()), Prev: as.id(h.prev),
+	*dst = frame.Frame{Lane: a.key.lane(), Kind: h.kind, Class: h.class, ID: as.id(a.key.id()), Prev: as.prev(a.key.id(), h.prev),
 		N: h.n, T0: h.t0, T1: h.t1, Boot: h.boot, Dating: h.dating, Payload: a.payload}
 }

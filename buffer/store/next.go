@@ -221,7 +221,7 @@ func (s *Store) place(r *reader, at place, k, v []byte) (place, error) {
 	if at.header.kind == frame.Gap {
 		at.gap = append([]byte(nil), data[headerLen:]...)
 	}
-	at.ok, at.seg, at.key, at.prev = true, r.seg, fk, s.st.Aliases.id(at.header.prev)
+	at.ok, at.seg, at.key, at.prev = true, r.seg, fk, s.st.Aliases.prev(fk.id(), at.header.prev)
 	return at, nil
 }
 

@@ -249,7 +249,7 @@ func indexPart(g *segment, as aliases, belongs func(frame.Lane, frame.ID) bool) 
 		done, err := a.add(&fk, data)
 		if id := as.id(fk.id()); done && err == nil && belongs(fk.lane(), id) {
 			largest = max(largest, a.header.length)
-			g.spans[fk.lane()].add(id, as.id(a.header.prev), &a.header, a.payload)
+			g.spans[fk.lane()].add(id, as.prev(fk.id(), a.header.prev), &a.header, a.payload)
 		}
 		return err
 	})

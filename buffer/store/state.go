@@ -24,6 +24,7 @@ type state struct {
 	Dating frame.Dating `json:"dating"` // of Start, if Owed
 	Owed   bool         `json:"owed"`   // the run before had no end, and this one is to declare what that lost
 	Clean  bool         `json:"clean"`  // closed in order
+	Boots  []byte       `json:"boots"`  // the identifiers of the last boots that runs were in, one behind the other: see Ran
 
 	Opened   uint64                `json:"opened,omitempty"` // see SetOpened
 	NextSeg  uint64                `json:"next_seg"`
@@ -48,6 +49,18 @@ func (as aliases) id(id frame.ID) frame.ID {
 		}
 	}
 	return id
+}
+
+// prev returns the identity that the predecessor of a stored one has now. Only
+// what was stored before a Reassign knows the epoch by its old name: in what was
+// stored later, that epoch is another store's, whose frames Redis had then.
+func (as aliases) prev(id, prev frame.ID) frame.ID {
+	for _, a := range as {
+		if prev.Epoch == a.From && id.Epoch <= a.From {
+			return frame.ID{Epoch: a.To, Seq: prev.Seq}
+		}
+	}
+	return prev
 }
 
 // stored returns the lowest stored identity after which a frame can lie that

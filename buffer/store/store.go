@@ -199,10 +199,11 @@ func (s *Store) Reassign(to uint64) error {
 			g.spans[i].translate(s.st.Aliases)
 		}
 	}
+	renamed := aliases{{from, to}}
 	for i := range s.handed {
-		s.handed[i] = s.st.Aliases.id(s.handed[i])
+		s.handed[i] = renamed.id(s.handed[i])
 	}
-	s.pending.translate(s.st.Aliases)
+	s.pending.translate(renamed)
 	return nil
 }
 
@@ -210,24 +211,23 @@ func (s *Store) Reassign(to uint64) error {
 // as it is there.
 func (st *state) reassign(to uint64) {
 	st.Aliases = st.Aliases.reassign(st.Epoch, to)
+	renamed := aliases{{st.Epoch, to}} // others are done, or other stores' by now
 	st.Epoch = to
-	st.translate()
-}
-
-// translate applies the aliases to all identities of the state.
-func (st *state) translate() {
 	for i := range st.Last {
-		st.Last[i], st.Released[i] = st.Aliases.id(st.Last[i]), st.Aliases.id(st.Released[i])
+		st.Last[i], st.Released[i] = renamed.id(st.Last[i]), renamed.id(st.Released[i])
 	}
 	st.Notes = append(notes(nil), st.Notes...)
 	for i := range st.Notes {
 		n := &st.Notes[i]
-		n.From, n.To = st.Aliases.id(n.From), st.Aliases.id(n.To)
+		n.From, n.To = renamed.id(n.From), renamed.id(n.To)
 	}
 }
 
+// translate applies aliases, which it may have seen already, to a span's
+// identities.
 func (sp *span) translate(as aliases) {
-	sp.prev, sp.first, sp.last = as.id(sp.prev), as.id(sp.first), as.id(sp.last)
+	sp.prev = as.prev(sp.first, sp.prev)
+	sp.first, sp.last = as.id(sp.first), as.id(sp.last)
 	for i := range sp.parts {
 		sp.parts[i].last = as.id(sp.parts[i].last)
 	}

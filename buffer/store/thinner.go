@@ -37,7 +37,8 @@ type thinner struct {
 // gapRun is a run of frames that are being given up.
 type gapRun struct {
 	Extent
-	prev, id frame.ID // its range (prev, id], as stored
+	prev, id frame.ID // its range (prev, id], as stored …
+	first    frame.ID // … which begins with this one
 	cause    frame.Cause
 }
 
@@ -122,7 +123,7 @@ func (t *thinner) giveUp(id frame.ID) {
 		}
 	}
 	if r.Frames == 0 {
-		r.prev, r.cause = h.prev, cause
+		r.prev, r.first, r.cause = h.prev, id, cause
 	} else if r.cause != cause {
 		r.cause = frame.StoreFull
 	}
@@ -139,6 +140,9 @@ func (t *thinner) endRun() error {
 	info := frame.GapInfo{Cause: r.cause, N: r.N, T0: r.T0, T1: r.T1, T0Known: r.T0Known, Frames: int64(r.Frames)}
 	if !info.T0Known {
 		info.T0 = info.T1
+	}
+	if r.id.Epoch != r.first.Epoch { // what is stored under it must know the predecessor by the name that it has now
+		r.prev = t.aliases.prev(r.first, r.prev)
 	}
 	f := frame.Frame{Lane: t.lane, Class: frame.High, ID: r.id, Prev: r.prev, Boot: r.Boot, Dating: r.Dating}
 	if err := info.Seal(&f); err != nil {
