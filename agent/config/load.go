@@ -36,8 +36,8 @@ func setDefault(k *Key, t target) {
 	assign(k.field(t), v)
 }
 
-// Load reads the configuration: defaults, the file at path, then those
-// elements of env ("NAME=value", as os.Environ gives) that concern it. An
+// Load reads the configuration: defaults, the file at path, the profiles in
+// the directory telhub.d beside it, then those elements of env ("NAME=value", as os.Environ gives) that concern it. An
 // empty path means no file. An error is Problems, all of them.
 func Load(path string, env []string) (*Config, error) {
 	if path == "" {
@@ -51,7 +51,8 @@ func Load(path string, env []string) (*Config, error) {
 		}
 		return nil, Problems{p}
 	}
-	return Parse(path, data, env)
+	sources, problems := profileSources(path)
+	return parse(path, data, env, sources, problems)
 }
 
 // readFile reads at most one byte more than a configuration may have, so that
@@ -65,15 +66,29 @@ func readFile(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, toml.MaxBytes+1))
 }
 
-// Parse is Load for a file that is in memory; name stands for it in messages.
+// Parse is Load for a file that is in memory, without a directory beside it;
+// name stands for it in messages.
 func Parse(name string, data []byte, env []string) (*Config, error) {
-	root, mistakes, ok := toml.Read(data)
+	return parse(name, data, env, nil, nil)
+}
+
+// newLoader makes the loader of the file of that name.
+func newLoader(name string) *loader {
 	l := &loader{
 		file: name, cfg: Default(),
 		set: make(map[string]place), places: make(map[string]place), broken: make(map[string]bool),
 		engines: make(map[string]catalog.Engine), byName: make(map[string]*draft),
 	}
 	l.cfg.file = name
+	return l
+}
+
+// parse reads the configuration with the profiles of other files; problems are
+// those that reading them met.
+func parse(name string, data []byte, env []string, others []document, problems Problems) (*Config, error) {
+	root, mistakes, ok := toml.Read(data)
+	l := newLoader(name)
+	l.problems = problems
 	for _, m := range mistakes {
 		l.add(place{source: name, line: m.Line}, m.Path, fault(m.Fault))
 	}
@@ -82,6 +97,9 @@ func Parse(name string, data []byte, env []string) (*Config, error) {
 	}
 	l.table(root, "")
 	l.profiles(root.Fields["profile"])
+	for _, s := range others {
+		l.profileFile(s)
+	}
 	l.buses(root.Fields["bus"])
 	l.environment(env)
 	l.indicators(root.Fields["indicator"])

@@ -69,7 +69,7 @@ func (ps Problems) orNil() error {
 		if (a.Line == 0) != (b.Line == 0) {
 			return cmp.Compare(b.Line, a.Line) // those without a line come last
 		}
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Source, b.Source))
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line))
 	})
 	if more := len(ps) - maxProblems; more > 0 {
 		last := ps[maxProblems-1]

@@ -30,19 +30,38 @@ func (l *loader) profile(name string, t *toml.Node) {
 	if f := checkName(name); !f.ok() {
 		l.add(l.line(t), path, fault{"the name " + f.Msg, f.Cure})
 	}
+	if first, again := l.places[path]; again {
+		l.add(l.line(t), path, fault{"is described in " + first.source + ":" + strconv.Itoa(first.line) + ", too", "delete one of them, or give it another name"})
+		return
+	}
+	l.places[path] = l.line(t)
 	l.broken[path] = true
 	if l.unfit(path, t) {
 		return
 	}
+	goodMode := l.profileMode(path, t)
 	problems := l.cfg.Profiles.Add(name, t.Plain().(map[string]any))
 	for _, p := range problems {
 		l.add(l.below(t, p.Path), join(path, p.Path), fault{p.Msg, ""})
 	}
-	if len(problems) > 0 {
+	if len(problems) > 0 || !goodMode {
 		return
 	}
 	delete(l.broken, path)
 	l.constants(path, name, t)
+}
+
+// profileMode checks the serial mode of a profile's devices, if it names one.
+func (l *loader) profileMode(path string, t *toml.Node) bool {
+	mode := t.Fields["mode"]
+	if mode == nil || mode.Kind != toml.Text {
+		return true // package profile says that it wants text
+	}
+	f := checkMode(mode.Text)
+	if !f.ok() {
+		l.add(l.at(mode), path+".mode", f)
+	}
+	return f.ok()
 }
 
 // constants reports a profile's constants that no sensor could set, because a

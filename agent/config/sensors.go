@@ -130,7 +130,7 @@ func (l *loader) findEngine(d *draft) {
 		names := catalog.Names(l.cfg.Profiles)
 		cure := didYouMean(d.Use, names)
 		if cure == "" {
-			cure = "see the reference for the names, or describe the chip in [profile." + toml.Shorten(d.Use) + "]"
+			cure = "telhub profiles lists the profiles that there are; describe the chip in [profile." + toml.Shorten(d.Use) + "]"
 		}
 		l.fail(d, "use", fault{"is neither an engine nor a profile", cure})
 		return
