@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,8 +20,8 @@ import (
 type weather struct {
 	*rig
 	bus   *sim.I2CBus
-	steps []string // "reopen 1000": the step and when, in ms
-	cures string   // the step that ends the fault
+	steps []string     // "reopen 1000": the step and when, in ms
+	cures atomic.Value // string: the step that ends the fault
 }
 
 func newWeather(t *testing.T, extra ...Polled) *weather {
@@ -50,7 +51,7 @@ func newWeather(t *testing.T, extra ...Polled) *weather {
 // did notes a step, which may be the one that helps.
 func (w *weather) did(step string) error {
 	w.steps = append(w.steps, fmt.Sprintf("%s %d", step, (w.now()-boot)/ms))
-	if step == w.cures {
+	if step == w.cures.Load() {
 		w.bus.Inject(sim.Fault{})
 	}
 	return nil
@@ -88,7 +89,7 @@ func TestStuckBusRecoversByTheFirstStepThatHelps(t *testing.T) {
 		t.Run(tt.cures, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWeather(t)
-				w.cures = tt.cures
+				w.cures.Store(tt.cures)
 				w.start()
 				wait(10 * time.Second)
 				w.bus.Inject(sim.Fault{Kind: sim.Stuck})
@@ -146,7 +147,7 @@ func TestTheLadderBacksOff(t *testing.T) {
 		if n := count["reopen"]; n < 2000 || n > 2900 {
 			t.Errorf("reopened %d times in a day", n)
 		}
-		w.cures = "reopen"
+		w.cures.Store("reopen")
 		wait(time.Minute)
 		if got := w.AppendBuses(nil)[0]; got.Recoveries != 1 || got.Broken {
 			t.Errorf("stats %+v after a reopen that helps", got)
@@ -159,7 +160,7 @@ func TestTheLadderBacksOff(t *testing.T) {
 func TestAFlappingBusIsNotCycledEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWeather(t)
-		w.cures = "power"
+		w.cures.Store("power")
 		w.start()
 		for range 60 {
 			wait(10 * time.Second)
@@ -247,7 +248,7 @@ func TestANeighbourOfADeadSensorLosesNothing(t *testing.T) {
 func TestDevicesThatHangAreCycled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWeather(t)
-		w.cures = "power"
+		w.cures.Store("power")
 		w.start()
 		wait(10 * time.Second)
 		w.bus.Inject(sim.Fault{Kind: sim.NACK})
