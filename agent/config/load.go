@@ -37,8 +37,9 @@ func setDefault(k *Key, t target) {
 }
 
 // Load reads the configuration: defaults, the file at path, the profiles in
-// the directory telhub.d beside it, then those elements of env ("NAME=value", as os.Environ gives) that concern it. An
-// empty path means no file. An error is Problems, all of them.
+// the directory telhub.d beside it, then those elements of env ("NAME=value",
+// as os.Environ gives) that concern it. An empty path means no file. An error
+// is Problems, all of them.
 func Load(path string, env []string) (*Config, error) {
 	if path == "" {
 		return Parse("", nil, env)

@@ -46,6 +46,7 @@ func commands() []command {
 		{"check", "", "check the configuration; print what it can cost", (*env).cmdCheck},
 		{"doctor", "", "say what is wrong with devices, Redis, store and clock, and what to do", (*env).cmdDoctor},
 		{"read", "NAME", "take one reading of a sensor now", (*env).cmdRead},
+		{"profiles", "[show NAME]", "list the chips and meters that are described; print one", (*env).cmdProfiles},
 		{"tail", "", "show what arrives in Redis", (*env).cmdTail},
 		{"audit", "[FILE]", "prove that the streams, or an export, lack nothing undeclared", (*env).cmdAudit},
 		{"init", "[FILE]", "write a commented configuration", (*env).cmdInit},
