@@ -16,7 +16,7 @@ type event struct {
 // parse takes the first event of b, which holds one.
 func parse(b []byte) event {
 	return event{
-		stamp:  int64(binary.NativeEndian.Uint64(b)),
+		stamp:  int64(binary.NativeEndian.Uint64(b) &^ (1 << 63)), // so that no difference overflows
 		active: binary.NativeEndian.Uint32(b[8:]) == uint32(uapi.LineEventRisingEdge),
 		number: binary.NativeEndian.Uint32(b[20:]),
 	}

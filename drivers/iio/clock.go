@@ -12,24 +12,26 @@ type source struct {
 	shift int64
 }
 
-// clocks are the names of current_timestamp_clock. The coarse ones stand for
-// their fine ones, from which they differ by a tick. It is never changed.
-var clocks = map[string]int32{
-	"realtime": unix.CLOCK_REALTIME, "realtime_coarse": unix.CLOCK_REALTIME,
-	"monotonic": unix.CLOCK_MONOTONIC, "monotonic_coarse": unix.CLOCK_MONOTONIC,
-	"monotonic_raw": unix.CLOCK_MONOTONIC_RAW, "boottime": unix.CLOCK_BOOTTIME, "tai": unix.CLOCK_TAI,
-}
-
-// newSource takes a clock's name. Kernels before 4.5 have none: they stamp
-// with the wall clock.
+// newSource takes a name of current_timestamp_clock. Kernels before 4.5 have no
+// such file: they stamp with the wall clock. The coarse clocks stand for their
+// fine ones, from which they differ by a tick.
 func newSource(name string) (s source, ok bool) {
-	if name == "" {
-		name = "realtime"
+	switch name {
+	case "", "realtime", "realtime_coarse":
+		s.id = unix.CLOCK_REALTIME
+	case "monotonic", "monotonic_coarse":
+		s.id = unix.CLOCK_MONOTONIC
+	case "monotonic_raw":
+		s.id = unix.CLOCK_MONOTONIC_RAW
+	case "tai":
+		s.id = unix.CLOCK_TAI
+	case "boottime":
+		return source{id: unix.CLOCK_BOOTTIME, same: true}, true
+	default:
+		return s, false
 	}
-	s.id, ok = clocks[name]
-	s.same = s.id == unix.CLOCK_BOOTTIME
 	s.look()
-	return s, ok
+	return s, true
 }
 
 // look measures shift anew: the wall clock can be set at any time.

@@ -2,7 +2,6 @@ package iio
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -249,9 +248,12 @@ func (b *Buffered) arrange(dir string) error {
 		if err != nil {
 			return b.fail("read in_"+name+"_type", err, "")
 		}
-		list = append(list, e)
+		at := 0 // in the order of their index
+		for at < len(list) && list[at].index < e.index {
+			at++
+		}
+		list = slices.Insert(list, at, e)
 	}
-	slices.SortFunc(list, func(x, y enabled) int { return cmp.Compare(x.index, y.index) })
 	size, err := place(list)
 	if err != nil {
 		return b.fail("lay out the scan", err, "")
