@@ -3,6 +3,7 @@ package store
 import (
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,16 +23,22 @@ func hangingFile(t *testing.T, path string) (free func()) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return func() {
-		pipe, err := os.OpenFile(path, os.O_RDWR, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer pipe.Close()
-		if err := os.Rename(away, path); err != nil {
-			t.Fatal(err)
-		}
+	var once sync.Once
+	free = func() {
+		once.Do(func() {
+			pipe, err := os.OpenFile(path, os.O_RDWR, 0)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer pipe.Close()
+			if err := os.Rename(away, path); err != nil {
+				t.Error(err)
+			}
+		})
 	}
+	t.Cleanup(free) // or closing the store would hang, too
+	return free
 }
 
 // answers calls what the uplink's keeper and the status page call, for a while,
