@@ -9,8 +9,8 @@ import (
 )
 
 // look returns what pipeline.BusPlan.Look wants to know of the device at path,
-// links followed: a number of its node and of when that was changed last, as it
-// is by udev when it gives the node its group.
+// links followed: a number of its node, of when that was changed last and of who
+// may open it, as udev changes that a moment after the kernel has made it.
 func look(path string) func() uint64 {
 	return func() uint64 {
 		var st unix.Stat_t
@@ -19,7 +19,7 @@ func look(path string) func() uint64 {
 		}
 		const odd = 0x9E3779B97F4A7C15 // spreads what differs in few bits
 		n := uint64(st.Ino)
-		for _, x := range []uint64{uint64(st.Rdev), uint64(st.Ctim.Sec), uint64(st.Ctim.Nsec)} {
+		for _, x := range []uint64{uint64(st.Rdev), uint64(st.Ctim.Sec), uint64(st.Ctim.Nsec), uint64(st.Mode), uint64(st.Uid), uint64(st.Gid)} {
 			n = n*odd + x
 		}
 		return max(n, 1)
