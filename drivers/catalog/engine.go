@@ -89,6 +89,9 @@ type Engine struct {
 	// Time is how long a measurement takes at least, where that does not
 	// depend on options; 0 when it is not known.
 	Time time.Duration
+	// Stretches says that an I2C chip stretches the clock, which some
+	// adapters answer with wrong bytes.
+	Stretches bool
 	// Mode is what serial devices of this kind usually use: "9600 8N1".
 	Mode string
 	// Units says that devices have a number on their bus (Modbus): a sensor

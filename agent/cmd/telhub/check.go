@@ -25,7 +25,7 @@ func (e *env) cmdCheck(args []string) error {
 		return err
 	}
 	warnings := []string{}
-	for _, p := range cfg.CheckFiles() {
+	for _, p := range append(cfg.CheckFiles(), cfg.CheckAdapters("/")...) {
 		warnings = append(warnings, p.Error())
 		fmt.Fprintln(e.stderr, "telhub: warning:", p.Error())
 	}

@@ -35,6 +35,9 @@ func (e *env) cmdRun(args []string) error {
 	if problems := cfg.CheckFiles(); len(problems) > 0 {
 		return problems
 	}
+	for _, p := range cfg.CheckAdapters("/") {
+		fmt.Fprintln(e.stderr, "telhub: warning:", p.Error())
+	}
 	systemd, err := notify.FromEnv(os.Getenv)
 	if err != nil {
 		return fmt.Errorf("systemd: %w", err)
