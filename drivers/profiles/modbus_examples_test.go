@@ -61,7 +61,7 @@ const (
 func eastron(d device) {
 	d.exists(0, 79)
 	d.exists(0x156, 0x16B)
-	d.float(0, 230.2) // 43 66 33 34: the example of Eastron's protocol document
+	d.u32(0, 0x43663334) // 230.2 V: the example of Eastron's protocol document
 	d.float(6, 4.5)
 	d.float(0xC, -1031.25)
 	d.float(0x12, 1035.5)
