@@ -13,5 +13,5 @@
 // is asked where the root is "/", and of the paths that exist there.
 //
 // It imports what the agent imports, and the agent for its costs; only
-// agent/cmd/telhub imports it.
+// agent/cmd/telhub and agent/scan, which asks Devices, import it.
 package doctor

@@ -94,24 +94,19 @@ func (x *exam) holders(b *config.Bus, device string) {
 	if x.agent != nil {
 		mine = x.agent.pid
 	}
-	seen := 0
-	x.tree.processes(func(pid int, comm string) bool {
-		getty := strings.HasSuffix(comm, "getty") && slices.Contains(x.tree.arguments(pid), name)
-		if pid == os.Getpid() && x.tree.real() || !getty && !x.tree.hasOpen(pid, device) {
-			return true
-		}
-		seen++
+	holders := x.tree.holders(device)
+	for i := range holders {
+		h := &holders[i]
 		switch {
-		case getty:
-			x.fail(b.Name, fmt.Sprintf("%s (pid %d) offers a login on %s", comm, pid, name), "systemctl disable --now serial-getty@"+name+".service")
-		case pid == mine || comm == "telhub":
-			x.ok(b.Name, fmt.Sprintf("the agent (pid %d) has it open", pid))
+		case h.Login:
+			x.fail(b.Name, fmt.Sprintf("%s (pid %d) offers a login on %s", h.Name, h.PID, name), "systemctl disable --now serial-getty@"+name+".service")
+		case h.PID == mine || h.Agent():
+			x.ok(b.Name, fmt.Sprintf("the agent (pid %d) has it open", h.PID))
 		default:
-			x.fail(b.Name, fmt.Sprintf("%s (pid %d) has %s open: two readers each get a part of what comes", comm, pid, device), "stop it, or give it another port")
+			x.fail(b.Name, fmt.Sprintf("%s (pid %d) has %s open: two readers each get a part of what comes", h.Name, h.PID, device), "stop it, or give it another port")
 		}
-		return true
-	})
-	if pid, held := x.tree.lockHolder(device); held && seen == 0 {
+	}
+	if pid, held := x.tree.lockHolder(device); held && len(holders) == 0 {
 		if x.agent != nil && (pid == mine || pid <= 0) {
 			x.ok(b.Name, "locked by the agent")
 		} else {
