@@ -51,9 +51,11 @@ What a sensor's ` + "`use`" + ` can name, besides the profiles that the file def
 const referenceProfiles = `
 ## Profiles
 
-A table ` + "`[profile.NAME]`" + ` describes an I2C chip that telhub does not know; sensors then say ` + "`use = \"NAME\"`" + `. The files under
-` + "`drivers/profiles`" + ` are written in the same language and are good to begin from; a profile of the same name goes before
-them. The documentation of package ` + "`drivers/profile`" + ` explains every key.
+A table ` + "`[profile.NAME]`" + ` describes a chip or meter that telhub does not know; sensors then say ` + "`use = \"NAME\"`" + `. It stands in the
+configuration itself, or in a file ` + "`telhub.d/*.toml`" + ` beside it (for ` + "`/etc/telhub.toml`" + `: ` + "`/etc/telhub.d/`" + `), which may hold
+as many profiles as you like and nothing else. ` + "`telhub profiles`" + ` lists what there is, and ` + "`telhub profiles show NAME`" + ` prints one, which
+is good to begin from; a profile of the same name goes before one that is shipped. The documentation of package ` + "`drivers/profile`" + `
+explains every key.
 
 ` + "```toml" + `
 [profile.my-tmp117]

@@ -71,7 +71,8 @@ const templateTail = `
 #[indicator.lamp]
 #gpio = "gpiochip0/17"
 
-# Profiles describe a chip that telhub does not know.
+# Profiles describe a chip that telhub does not know. They may also stand in files of their own,
+# telhub.d/*.toml beside this one; "telhub profiles" lists those that there are.
 #[profile.my-tmp117]
 #kind = "i2c"
 #identify = { reg = 0x0F, mask = 0x0FFF, equals = 0x0117 }
