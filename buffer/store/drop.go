@@ -65,14 +65,14 @@ func (s *Store) giveUp(wanted func(*segment) bool) bool {
 // giveUpSegment notes what is lost and takes g out of the store. The caller
 // holds commitMu and readMu.
 func (s *Store) giveUpSegment(g *segment, released *[frame.Lanes]frame.ID) {
-	var lost [frame.Lanes]Note
-	for lane := range lost {
-		lost[lane] = s.loss(frame.Lane(lane), g, released[lane])
+	var lost []Note
+	for lane := range g.spans {
+		lost = s.losses(lost, frame.Lane(lane), g, released[lane])
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for lane, n := range lost {
-		if now := s.st.Released[lane]; now != released[lane] { // meanwhile, of frames that were sent from memory
+	for _, n := range lost {
+		if now := s.st.Released[n.Lane]; now != released[n.Lane] { // meanwhile, of frames that were sent from memory
 			n = n.after(now)
 		}
 		if n.Frames > 0 {
@@ -116,6 +116,25 @@ func (s *Store) inFlightLocked(g *segment) bool {
 	return false
 }
 
+// losses appends what dropping g loses of a lane. What is in flight is noted
+// apart: when the server has it, the rest is still exactly known.
+func (s *Store) losses(to []Note, lane frame.Lane, g *segment, released frame.ID) []Note {
+	s.mu.Lock()
+	handed := s.handed[lane]
+	s.mu.Unlock()
+	all := s.loss(lane, g, released)
+	if all.Frames == 0 || !all.From.Less(handed) || !handed.Less(all.To) {
+		return append(to, all)
+	}
+	first, err := s.extentAfter(g, lane, all.From, handed)
+	rest := s.loss(lane, g, handed)
+	if err != nil || first.Frames == 0 || rest.From != handed {
+		return append(to, all)
+	}
+	rest.Apart = true
+	return append(to, Note{Lane: lane, From: all.From, To: handed, Cause: all.Cause, Extent: first}, rest)
+}
+
 // loss returns what dropping g loses of a lane: no frame, perhaps. A segment
 // that is partly released is read again to count the rest. The caller holds
 // commitMu and readMu.
@@ -130,7 +149,7 @@ func (s *Store) loss(lane frame.Lane, g *segment, released frame.ID) (n Note) {
 	}
 	n.From = released
 	var err error
-	if n.Extent, err = s.extentAfter(g, lane, released); err == nil {
+	if n.Extent, err = s.extentAfter(g, lane, released, sp.last); err == nil {
 		return n
 	}
 	// Its pages cannot be followed, but its records may be there.
@@ -141,11 +160,11 @@ func (s *Store) loss(lane frame.Lane, g *segment, released frame.ID) (n Note) {
 	return n
 }
 
-// extentAfter sums up a lane's frames of a segment behind one.
-func (s *Store) extentAfter(g *segment, lane frame.Lane, after frame.ID) (e Extent, err error) {
+// extentAfter sums up a lane's frames of a segment behind one, until another.
+func (s *Store) extentAfter(g *segment, lane frame.Lane, after, until frame.ID) (e Extent, err error) {
 	for {
 		at, err := s.seek(g, lane, after)
-		if err != nil || !at.ok {
+		if err != nil || !at.ok || until.Less(at.id) {
 			return e, err
 		}
 		e = e.join(at.extent(after))

@@ -123,6 +123,7 @@ type Note struct {
 	Lane     frame.Lane
 	From, To frame.ID // the range (From, To]
 	Cause    frame.Cause
+	Apart    bool `json:",omitempty"` // what lies before was in flight: not to be joined with it
 	Extent
 }
 
@@ -142,7 +143,7 @@ func (ns notes) add(n Note) notes {
 		at++
 	}
 	if at > 0 {
-		if o := &ns[at-1]; o.Lane == n.Lane && o.Cause == n.Cause && o.To == n.From {
+		if o := &ns[at-1]; o.Lane == n.Lane && o.Cause == n.Cause && o.To == n.From && !n.Apart {
 			o.To, o.Extent = n.To, o.join(n.Extent)
 			return ns
 		}

@@ -107,3 +107,27 @@ func TestADamagedSegmentThatIsGivenUpIsCounted(t *testing.T) {
 	s.giveUp(func(o *segment) bool { return o == g })
 	wantDropped(t, s, put, 5)
 }
+
+// The server takes what was in flight when its segment was given up: what is
+// declared of the rest has its number and its beginning.
+func TestWhatIsGivenUpBehindFramesInFlightIsCounted(t *testing.T) {
+	s, _ := mustOpen(t, testOptions(t.TempDir()))
+	l := lanePut{lane: frame.Backfill}
+	put := l.fill(t, s, 20, 500, 10)
+	f := newFrame()
+	for after := (frame.ID{}); after != put[7].ID; after = f.ID {
+		if ok, err := s.Next(frame.Backfill, after, f); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
+	s.Release(frame.Backfill, put[2].ID)
+	s.dropOldest()
+	ok, err := s.Next(frame.Backfill, put[7].ID, f)
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	g, err := frame.ParseGapInfo(f.Payload)
+	if err != nil || g.N != sumN(put[8:]) || !g.T0Known || g.T0 != put[8].T0 || f.ID != put[19].ID {
+		t.Errorf("the gap record says %+v until %v, %v; want %d samples from %d", g, f.ID, err, sumN(put[8:]), put[8].T0)
+	}
+}
