@@ -1,4 +1,4 @@
-// Package profiles holds the I2C chips that telhub knows without being told,
+// Package profiles holds the chips and meters that telhub knows without being told,
 // as TOML files in the language that users write (package profile). A file
 // may be copied into a configuration and changed there.
 //
