@@ -95,7 +95,7 @@ func (m *search) run(ctx context.Context) *Modbus {
 	for _, mode := range m.modes {
 		if err := m.try(ctx, mode); err != nil {
 			m.problem(m.o.Modbus, err.Error(), "")
-			break
+			return m.found
 		}
 		if len(m.found.Units) > 0 || ctx.Err() != nil {
 			break
@@ -216,12 +216,19 @@ func bad(outputs []drivers.Output, r *drivers.Reading) (n int) {
 	return n
 }
 
-// values prints a reading, for people to compare with a display.
+// values prints a reading, for people to compare with a display: what is 0
+// says little and stands last.
 func values(outputs []drivers.Output, r *drivers.Reading) (list []string) {
+	var zeros []string
 	for i, o := range outputs {
-		if r.Has(i) {
-			list = append(list, strings.TrimSpace(fmt.Sprintf("%s %s %s", o.Name, strconv.FormatFloat(r.Values[i], 'g', 6, 64), o.Unit)))
+		text := strings.TrimSpace(fmt.Sprintf("%s %s %s", o.Name, strconv.FormatFloat(r.Values[i], 'g', 6, 64), o.Unit))
+		switch {
+		case !r.Has(i):
+		case r.Values[i] == 0:
+			zeros = append(zeros, text)
+		default:
+			list = append(list, text)
 		}
 	}
-	return list
+	return append(list, zeros...)
 }
