@@ -204,10 +204,10 @@ func (k *keeper) declare() {
 		k.declareLive()
 		return
 	}
-	if info := k.loss.info(); k.storeErr != nil || k.sealGap(&info) != nil || !k.o.Store.Room(&k.record) {
+	if info := k.loss.info(); k.storeErr != nil || k.sealGap(&info, nil) != nil || !k.o.Store.Room(&k.record) {
 		return // it goes before whatever is stored next, or when the run ends
 	}
-	if err := k.declareFirst(); err != nil && !errors.Is(err, ErrPending) {
+	if err := k.declareFirst(nil); err != nil && !errors.Is(err, ErrPending) {
 		k.storeFailed(err)
 	}
 }

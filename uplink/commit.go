@@ -1,6 +1,10 @@
 package uplink
 
-import "time"
+import (
+	"time"
+
+	"github.com/telhub/telhub/uplink/frame"
+)
 
 // committer makes pending frames of the store durable: one goroutine, so that
 // a slow disk never holds up the keeper.
@@ -42,7 +46,7 @@ func (k *keeper) commit() {
 	if k.committer.busy || k.nowMilli() < k.committer.notYet {
 		return
 	}
-	if k.urgent() {
+	if k.urgent() || k.contesting() {
 		k.startCommit()
 		return
 	}
@@ -72,7 +76,7 @@ func (k *keeper) startCommit() {
 	if a := &k.ahead; a.durable.Less(a.put) {
 		a.notYet = k.nowMilli() + aheadEvery.Milliseconds()
 	}
-	k.ahead.asked = k.ahead.put
+	k.ahead.asked, k.flushing = k.ahead.put, k.lanes[frame.Backfill].last
 	k.dirty, k.released, k.committer.busy = false, false, true
 	k.committer.jobs <- struct{}{}
 }
@@ -85,7 +89,7 @@ func (k *keeper) committed() {
 			k.o.Event(Event{Kind: EventStoreRecovered})
 		}
 		c.failed, c.notYet, k.storeErr = 0, 0, nil
-		k.ahead.durable = k.ahead.asked
+		k.ahead.durable, k.flushed = k.ahead.asked, k.flushing
 		if k.dry {
 			k.dry, k.nextDrain = false, time.Time{}
 		}

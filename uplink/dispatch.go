@@ -23,7 +23,7 @@ func (k *keeper) dispatch(now time.Time) {
 	*j = job{op: opNone}
 	switch k.phase {
 	case disconnected:
-		if !k.stopping {
+		if !k.stopping && !k.contesting() {
 			k.planOpen(j, now)
 		}
 	case connected:
@@ -39,6 +39,7 @@ func (k *keeper) planOpen(j *job, now time.Time) {
 	switch {
 	case k.breaker.Allow(now):
 		j.op, j.fence, j.first, j.look = opOpen, k.epoch, !k.everOpened, k.o.PowerCut != nil
+		j.suspect = k.conflict
 	case k.silent && k.breaker.State() == Open && !now.Before(k.nextProbe):
 		j.op = opProbe
 		k.nextProbe = now.Add(probeEvery)

@@ -22,9 +22,10 @@ func (k *keeper) finish(now, giveUp time.Time) bool {
 	k.writeAhead()
 	k.readmit()
 	k.declareCut(now)
+	k.storeContest()
 	if k.o.Store == nil {
 		k.declare()
-	} else if err := k.declareFirst(); err != nil && !errors.Is(err, ErrPending) {
+	} else if err := k.declareFirst(nil); err != nil && !errors.Is(err, ErrPending) {
 		k.storeFailed(err)
 	}
 	k.persist(true)

@@ -66,7 +66,13 @@ type keeper struct {
 	stopping   bool
 	undeclared bool // the run ended with losses that nothing declares yet
 	started    time.Time
-	conflict   bool // another store was here under this name: what this one holds of earlier epochs may or may not have arrived
+	conflict   bool          // another store was here under this name: what this one holds of earlier epochs may or may not have arrived
+	contest    contest       // what becomes of that
+	contested  frame.ID      // the record that says so
+	flushing   frame.ID      // the commit under way makes lane backfill durable up to here …
+	flushed    frame.ID      // … and it is
+	cutLive    frame.ID      // of the record of Options.PowerCut while it is on its way live …
+	cutSaid    frame.GapInfo // … and what it says
 
 	count Counters
 }
@@ -132,6 +138,7 @@ func (k *keeper) step(now time.Time) time.Time {
 	k.writeAhead()
 	k.readmit()
 	k.declareCut(now)
+	k.storeContest()
 	k.declare()
 	k.relieve()
 	k.persist(false)

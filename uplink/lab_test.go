@@ -194,6 +194,7 @@ type lab struct {
 	up     *uplink.Uplink
 	stop   context.CancelFunc
 	done   chan bool
+	last   int64 // stamp of the last large frame
 }
 
 // inLab runs a test in a bubble.

@@ -17,7 +17,7 @@ func (k *keeper) olderFirst(f *frame.Frame) error {
 	if !k.o.Store.Room(f) {
 		return errFull
 	}
-	if err := k.declareFirst(); err != nil {
+	if err := k.declareFirst(f); err != nil {
 		return err
 	}
 	for _, i := range []frame.Lane{frame.Live, frame.Backfill} {
@@ -39,33 +39,46 @@ func (k *keeper) olderFirst(f *frame.Frame) error {
 	return nil
 }
 
-// declareFirst stores the records of what is lost.
-func (k *keeper) declareFirst() error {
-	if err := k.cutFirst(); err != nil || k.loss.empty() {
+// declareFirst stores the records of what is lost, before next, which may be nil.
+func (k *keeper) declareFirst(next *frame.Frame) error {
+	if err := k.cutFirst(next); err != nil || k.loss.empty() {
 		return err
 	}
-	info := k.loss.info()
-	err := k.sealGap(&info)
-	if err == nil {
-		err = k.insert(&k.record)
-	}
-	if err == nil {
-		k.loss = losses{}
+	lost := k.loss
+	k.loss = losses{}
+	info := lost.info()
+	err := k.storeGap(&info, next)
+	if err != nil {
+		k.loss = lost
 	}
 	return err
 }
 
+// storeGap stores a gap record before next, which may be nil.
+func (k *keeper) storeGap(info *frame.GapInfo, next *frame.Frame) error {
+	if err := k.sealGap(info, next); err != nil {
+		return err
+	}
+	return k.insert(&k.record)
+}
+
 // sealGap makes k.record a gap record. The next start's gap would begin at its
-// end, so that is set before what memory holds and the store does not.
-func (k *keeper) sealGap(info *frame.GapInfo) error {
+// end, so that is set before what is not stored yet: what memory holds, next,
+// and losses that wait for their record.
+func (k *keeper) sealGap(info *frame.GapInfo, next *frame.Frame) error {
 	f := &k.record
 	if err := info.Seal(f); err != nil {
 		return err
 	}
 	k.mark(f)
-	if u := k.unstored(); u != nil {
-		f.T0, f.T1 = min(f.T0, u.T0), min(f.T1, u.T0)
+	end := k.unstored(f.T1)
+	if next != nil {
+		end = min(end, next.T0)
 	}
+	if !k.loss.empty() {
+		end = min(end, k.loss.t0)
+	}
+	f.T0, f.T1 = min(f.T0, end), end
 	return nil
 }
 
@@ -76,23 +89,26 @@ func (k *keeper) markFirst(u *frame.Frame) error {
 	if k.marked == u.ID {
 		return nil
 	}
-	err := k.sealGap(&frame.GapInfo{Cause: frame.StoreFull, T0: u.T0, T1: u.T0, T0Known: true})
-	if err == nil {
-		err = k.insert(&k.record)
-	}
+	err := k.storeGap(&frame.GapInfo{Cause: frame.StoreFull, T0: u.T0, T1: u.T0, T0Known: true}, u)
 	if err == nil {
 		k.marked = u.ID
 	}
 	return err
 }
 
-// unstored returns the oldest frame that memory holds and the store does not.
-func (k *keeper) unstored() (oldest *frame.Frame) {
+// unstored returns when the oldest sample was taken that memory holds and the
+// store does not, or was lost and has its record in memory only; end if none was
+// before that. A queue's order does not tell: a record comes behind samples that
+// are younger than the loss.
+func (k *keeper) unstored(end int64) int64 {
+	for _, f := range k.hold {
+		end = min(end, f.T0)
+	}
 	for _, i := range []frame.Lane{frame.Live, frame.Backfill} {
 		l := &k.lanes[i]
-		if l.stored < len(l.q) && (oldest == nil || l.q[l.stored].T0 < oldest.T0) {
-			oldest = l.q[l.stored]
+		for _, f := range l.q[l.stored:] {
+			end = min(end, f.T0)
 		}
 	}
-	return oldest
+	return end
 }

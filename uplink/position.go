@@ -19,7 +19,10 @@ func (k *keeper) opened(j *job) {
 			k.renumberBehind(highest)
 			return
 		}
-		k.conflict = k.conflict || k.o.Store != nil && highest > k.o.Store.Opened()
+		if j.overtaken && k.contest == uncontested {
+			k.beginContest()
+			return
+		}
 		k.told()
 	}
 	k.breaker.Success()
@@ -27,9 +30,6 @@ func (k *keeper) opened(j *job) {
 	if !k.everOpened {
 		k.skipped = j.skipped
 		k.stored -= int64(j.skipped)
-		if k.conflict && j.skipped > 0 {
-			k.loss.unknown(k.nowMilli(), frame.Conflict)
-		}
 	}
 	k.everOpened, k.phase, k.level, k.drainedTo = true, connected, j.level, frame.ID{}
 	k.gapErrors, k.silent, k.lastErr = 0, false, nil
@@ -113,6 +113,9 @@ func (k *keeper) renumber(to uint64) {
 		k.lanes[i].renumber(from, to)
 	}
 	k.ahead.renumber(from, to)
+	for _, id := range []*frame.ID{&k.contested, &k.flushing, &k.flushed} {
+		renumber(id, from, to)
+	}
 	k.epoch, k.openTried, k.conflict = to, false, true
 	k.o.Event(Event{Kind: EventRenumbered, From: frame.ID{Epoch: from}, To: frame.ID{Epoch: to}})
 }

@@ -16,9 +16,9 @@ type Seen struct {
 }
 
 // Witness is a Sink that can tell where the streams end. ok is false where
-// that cannot be found at little cost.
+// that cannot be found at little cost, err says that the server did not answer.
 type Witness interface {
-	LastSeen(ctx context.Context, lane frame.Lane, mark frame.ID) (seen Seen, ok bool)
+	LastSeen(ctx context.Context, lane frame.Lane, mark frame.ID) (seen Seen, ok bool, err error)
 }
 
 // cutMargin is how much earlier than the last sample in Redis a power cut can
@@ -28,12 +28,12 @@ const cutMargin = 30 * time.Second
 // declareCut submits the gap record of a run that ended without its shutdown:
 // when Redis has told how far that run came, or when it cannot be asked soon.
 func (k *keeper) declareCut(now time.Time) {
-	cut := k.o.PowerCut
-	if cut == nil || !k.everOpened && !k.stopping && now.Sub(k.started) < k.o.MaxLoss {
+	if k.o.PowerCut == nil || k.cutLive != (frame.ID{}) || !k.everOpened && !k.stopping && now.Sub(k.started) < k.o.MaxLoss {
 		return
 	}
-	if k.o.Store != nil && !k.goesLive(frame.Normal) {
-		if err := k.cutFirst(); err != nil && !errors.Is(err, ErrPending) {
+	live := k.phase == connected && len(k.hold) == 0 && k.lanes[frame.Live].room() && k.goesLive(frame.Normal)
+	if k.o.Store != nil && !live {
+		if err := k.cutFirst(nil); err != nil && !errors.Is(err, ErrPending) {
 			k.storeFailed(err)
 		}
 		return
@@ -47,22 +47,35 @@ func (k *keeper) declareCut(now time.Time) {
 		f.Free() // cannot be: it is small and plain
 		return
 	}
-	k.o.PowerCut = nil
 	k.mark(f)
-	k.admit(f)
+	if k.o.Store == nil {
+		k.o.PowerCut = nil
+		k.admit(f)
+		return
+	}
+	k.enqueue(&k.lanes[frame.Live], f)
+	k.cutLive, k.cutSaid = f.ID, info
 }
 
-// cutFirst stores the gap record before anything newer is stored: were this run
-// to be cut short, too, the loss before it would be forgotten.
-func (k *keeper) cutFirst() error {
+// cutFirst stores the gap record before anything newer is stored, next for one,
+// which may be nil: were this run to be cut short, too, the loss before it would
+// be forgotten. A record that went live counts when Redis has it durably; until
+// then there can be two of it.
+func (k *keeper) cutFirst(next *frame.Frame) error {
 	if k.o.PowerCut == nil {
 		return nil
 	}
-	info := k.cutInfo()
-	err := k.sealGap(&info)
-	if err == nil {
-		err = k.insert(&k.record)
+	info := k.cutSaid
+	switch {
+	case k.cutLive == frame.ID{}:
+		info = k.cutInfo()
+	case next != nil && next.ID == k.cutLive:
+		return nil // this is it
+	case !k.lanes[frame.Live].durable.Less(k.cutLive):
+		k.o.PowerCut = nil
+		return nil
 	}
+	err := k.storeGap(&info, next)
 	if err == nil {
 		k.o.PowerCut = nil
 	}
@@ -133,7 +146,7 @@ func (s *sender) look(ctx context.Context, j *job) {
 		return
 	}
 	for i := range j.marks {
-		if seen, ok := w.LastSeen(ctx, frame.Lane(i), j.marks[i].ID); ok {
+		if seen, ok, _ := w.LastSeen(ctx, frame.Lane(i), j.marks[i].ID); ok {
 			j.seen[i] = seen
 		}
 	}

@@ -31,6 +31,7 @@ type job struct {
 	n       int  // frames in this batch
 	first   bool // opOpen: count what Redis has of what the store holds
 	look    bool // opOpen, first: ask where the streams end, for the gap record of a run without an end
+	suspect bool // opOpen, first: another store was here under this name
 	gap     gap
 	started time.Time
 
@@ -42,6 +43,7 @@ type job struct {
 	marks      [frame.Lanes]Mark
 	seen       [frame.Lanes]Seen   // opOpen, first: where the streams end
 	skipped    uint64              // opOpen, first: samples in the store that Redis has
+	overtaken  bool                // opOpen, first: … or another agent's in their place
 	last       frame.ID            // opDrain: the last frame appended
 	lost       [len(Causes)]uint64 // declared by gap records of the batch, and not counted before
 	bytes      int                 // of payload; after opDrain on the wire, if the sink knows
@@ -100,8 +102,9 @@ func (s *sender) do(ctx context.Context, j *job) {
 	case opOpen:
 		j.level, j.err = s.o.Sink.Open(ctx, j.fence, &j.marks)
 		if j.err == nil && j.first && s.o.Store != nil {
-			j.skipped = s.countAccepted(&j.marks)
-			s.look(ctx, j)
+			if j.err = s.countAccepted(ctx, j); j.err == nil {
+				s.look(ctx, j)
+			}
 		}
 	case opSend:
 		s.begin(j)
@@ -121,20 +124,31 @@ func (s *sender) do(ctx context.Context, j *job) {
 
 // countAccepted counts the samples of earlier runs that lie in the store and
 // that Redis has already, or their gap record: at most a segment of each lane.
-func (s *sender) countAccepted(marks *[frame.Lanes]Mark) (n uint64) {
+// Those of a lane that another agent may have written to are told apart.
+func (s *sender) countAccepted(ctx context.Context, j *job) error {
+	suspect := s.suspects(j)
 	f := &s.scratch[0]
-	for i := range marks {
-		after := s.o.Store.Released(frame.Lane(i))
+	for i := range j.marks {
+		lane, mark := frame.Lane(i), j.marks[i].ID
+		after, any := s.o.Store.Released(lane), false
 		for {
-			ok, err := s.o.Store.Next(frame.Lane(i), after, f)
-			if err != nil || !ok || marks[i].ID.Less(f.ID) {
+			ok, err := s.o.Store.Next(lane, after, f)
+			if err != nil || !ok || mark.Less(f.ID) {
 				break
 			}
-			n += samples(f) + givenUp(f)
-			after = f.ID
+			j.skipped += samples(f) + givenUp(f)
+			after, any = f.ID, true
 		}
+		if !any || !suspect {
+			continue
+		}
+		ours, err := s.ours(ctx, lane, mark)
+		if err != nil {
+			return err
+		}
+		j.overtaken = j.overtaken || !ours
 	}
-	return n
+	return nil
 }
 
 // drain appends what the store holds after the lane's mark, as much as fits.

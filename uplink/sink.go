@@ -103,6 +103,8 @@ type Store interface {
 	// is another store's.
 	SetOpened(epoch uint64)
 	Opened() uint64
+	// Ran reports whether a run of this store was in a boot, as far as it knows.
+	Ran(boot frame.BootID) bool
 }
 
 // Dates tells what is known of wall time; agent/clock satisfies it. All

@@ -13,6 +13,13 @@ var errFull = errors.New("store: full")
 // spool puts a frame into the store under a number of lane backfill, behind all
 // that is older.
 func (k *keeper) spool(f *frame.Frame) {
+	if !k.spooled(f) {
+		k.hold = append(k.hold, f)
+	}
+}
+
+// spooled does that and reports whether f is dealt with. If not, a commit is due.
+func (k *keeper) spooled(f *frame.Frame) bool {
 	err := k.olderFirst(f)
 	if err == nil {
 		err = k.put(f)
@@ -20,15 +27,15 @@ func (k *keeper) spool(f *frame.Frame) {
 	switch {
 	case err == nil:
 		k.keep(f)
-		f.Free()
 	case errors.Is(err, ErrPending):
-		k.hold = append(k.hold, f)
+		return false
 	default:
 		k.storeFailed(err)
 		k.loss.add(f, frame.StoreFull)
 		k.count.lose(frame.StoreFull, samples(f)) // what a gap record declares is counted already
-		f.Free()
 	}
+	f.Free()
+	return true
 }
 
 // put is spool without regard to what is older and what becomes of f.
@@ -74,13 +81,8 @@ func (k *keeper) readmit() {
 	if k.committer.failed > 0 {
 		k.divert()
 	}
-	held := k.hold
-	k.hold = k.hold[:0] // spool appends to it again, but never beyond where held was read
-	for i, f := range held {
-		if k.spool(f); len(k.hold) > 0 { // still full: keep the order
-			k.hold = append(k.hold, held[i+1:]...)
-			return
-		}
+	for len(k.hold) > 0 && k.spooled(k.hold[0]) { // else still full: keep the order
+		k.hold = append(k.hold[:0], k.hold[1:]...)
 	}
 }
 
@@ -143,7 +145,9 @@ func (k *keeper) save(l *lane, least time.Duration) error {
 		if err != nil {
 			return ErrPending
 		}
-		l.stored = j + 1
+		if l.stored = j + 1; f.ID == k.cutLive {
+			k.o.PowerCut = nil
+		}
 	}
 	return nil
 }
@@ -154,7 +158,7 @@ func (k *keeper) copy(f *frame.Frame) error {
 		if !k.o.Store.Room(f) {
 			return errFull
 		}
-		if err := k.declareFirst(); err != nil {
+		if err := k.declareFirst(f); err != nil {
 			return err
 		}
 	}

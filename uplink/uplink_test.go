@@ -1,6 +1,8 @@
 package uplink_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"sync"
 	"testing"
@@ -243,7 +245,12 @@ func TestAPowerCutIsDeclaredFromWhereTheStreamEnds(t *testing.T) {
 	r.settled()
 	end := boottime() / 1e6
 	copied := t.TempDir() // what a power cut leaves: the files as they are now
-	if err := os.CopyFS(copied, os.DirFS(r.dir)); err != nil {
+	err := os.CopyFS(copied, os.DirFS(r.dir))
+	for errors.Is(err, fs.ErrNotExist) { // the state was being written
+		copied = t.TempDir()
+		err = os.CopyFS(copied, os.DirFS(r.dir))
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	r.shutdown()

@@ -99,18 +99,30 @@ func (b *board) options() uplink.Options {
 		Flush: time.Second, Frame: 16, LargeFrame: 64, LargeBytes: frameSize, MaxLoss: b.o.maxLoss, BackfillRate: b.o.rate,
 		Breaker: b.o.breaker, RequireSync: b.o.sync, Sink: b.wire, Pool: b.pool, Frames: frames,
 		Boottime: func() int64 { return b.milli() * 1e6 }, Dates: b.dates, Seed: uint64(b.h.boots),
-		Event: b.event,
+		Event: b.event, Trace: b.trace,
 	}
 }
 
 func (b *board) event(e uplink.Event) {
 	switch e.Kind {
 	case uplink.EventConnected:
+		b.h.logf("board %d: connected", b.id)
 		b.blind.Store(false)
+	case uplink.EventDisconnected:
+		b.h.logf("board %d: disconnected: %v", b.id, e.Err)
+	case uplink.EventRenumbered:
+		b.h.logf("board %d: epoch %d becomes %d", b.id, e.From.Epoch, e.To.Epoch)
+	case uplink.EventRewound:
+		b.h.logf("board %d: rewound: %v %v to %v", b.id, e.Lane, e.From, e.To)
 	case uplink.EventFenced:
-		b.h.note("fenced", b.id)
+		b.h.logf("board %d: fenced", b.id)
 		b.h.happened(wasFenced)
 	}
+}
+
+// trace notes what Redis has accepted.
+func (b *board) trace(lane frame.Lane, id frame.ID, samples uint32) {
+	b.h.logf("board %d: %v %v with %d samples is in Redis", b.id, lane, id, samples)
 }
 
 // start opens the store and starts the uplink, as the agent does.
@@ -216,19 +228,9 @@ func (b *board) end() {
 	}
 	b.h.mu.Unlock()
 	c := b.up.Status().Counters
-	if b.disk != nil && b.wire.asked() {
-		noted := b.disk.Store.Opened()
-		if b.fell.Load() {
-			noted = b.disk.told.Load()
-		}
-		if noted != b.disk.Store.Epoch() || excuseConflict && b.fell.Load() {
-			b.h.excuse(frame.Conflict) // an open of unknown fate: its own fence may look foreign
-		}
-	}
 	if c.Lost[slices.Index(uplink.Causes[:], frame.StoreFull)] > 0 {
 		if b.o.drop == store.DropNewest {
 			b.h.happened(fullNewest)
-			b.h.refused = true
 		} else {
 			b.h.happened(fullOldest)
 		}

@@ -90,7 +90,7 @@ func drawHistory(rt *rapid.T, dir string, c config) *history {
 		o.store, o.small = true, false
 	}
 	h := newHistory(rt, dir, kind, c.script, o, n)
-	h.seen, h.overtaken = c.seen, n == 2 && c.script == ""
+	h.seen = c.seen
 	h.happened(levelMemory + fault(kind.level()))
 	if !o.store {
 		h.happened(noStore)

@@ -8,11 +8,19 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/telhub/telhub/buffer/store"
 	"github.com/telhub/telhub/uplink/frame"
 )
 
-// directed runs a history that a test tells step by step.
+// directed runs a history that a test tells step by step, with one agent.
 func directed(t *testing.T, kind serverKind, o setup, live func(h *history)) {
+	t.Helper()
+	directedAgents(t, kind, o, 1, live)
+}
+
+// directedAgents is directed with so many agents of one name.
+func directedAgents(t *testing.T, kind serverKind, o setup, agents int, live func(h *history)) {
+	t.Helper()
 	dir, err := os.MkdirTemp(ramDir(), "telhub-model-")
 	if err != nil {
 		t.Fatal(err)
@@ -20,7 +28,7 @@ func directed(t *testing.T, kind serverKind, o setup, live func(h *history)) {
 	defer os.RemoveAll(dir)
 	o.store, o.maxlen, o.maxLoss, o.breaker = true, "0", time.Second, breakers[0]
 	synctest.Test(t, func(t *testing.T) {
-		h := newHistory(t, dir, kind, "", o, 1)
+		h := newHistory(t, dir, kind, "", o, agents)
 		defer h.abandon()
 		live(h)
 		h.peace()
@@ -85,6 +93,158 @@ func (h *history) flushTwice(first, second time.Duration, again bool) {
 	alarms(3)
 	time.Sleep(3 * time.Second)
 	h.check()
+}
+
+// overtake lets a board send, under so many epochs, what its store gathered.
+func (b *board) overtake(runs int) {
+	b.h.excuse(frame.Conflict)
+	for range runs {
+		b.h.link = linkSilent
+		b.start()
+		time.Sleep(4 * time.Second) // the breaker opens
+		b.submit(1, frame.Normal, 16)
+		b.submit(1, frame.Urgent, 16)
+		time.Sleep(time.Second)
+		b.h.link = linkUp
+		b.wire.set(linkUp)
+		time.Sleep(5 * time.Second)
+		b.shutdown()
+	}
+}
+
+// A record in the store that another agent's frame took the number of is
+// declared, too, although it holds no sample: those that it counts are missing.
+func TestARecordThatAnotherAgentOvertookIsDeclared(t *testing.T) {
+	directedAgents(t, alwaysServer, setup{}, 2, func(h *history) {
+		a, b := h.boards[0], h.boards[1]
+		h.link = linkSilent
+		a.start()
+		a.submit(3, frame.Normal, 16)
+		time.Sleep(time.Millisecond)
+		a.cut(false)
+		a.start()
+		time.Sleep(2 * time.Second)
+		a.shutdown() // the record is number 2/1
+		b.overtake(4)
+	})
+}
+
+// What an agent holds below the numbers of another one stays to be declared,
+// whatever becomes of the run that finds it, until its record is on flash.
+func TestAConflictIsDeclaredAlthoughTheRunThatFindsItIsCut(t *testing.T) {
+	for _, slow := range []time.Duration{0, time.Second} {
+		for fuse := range 8 {
+			t.Run(fmt.Sprint("write ", fuse, " of ", slow), func(t *testing.T) {
+				directedAgents(t, alwaysServer, setup{latency: 50 * time.Millisecond}, 2, func(h *history) {
+					a, b := h.boards[0], h.boards[1]
+					h.link = linkSilent
+					a.start()
+					time.Sleep(4 * time.Second)
+					a.submit(3, frame.Normal, 500)
+					a.shutdown()
+					b.overtake(4)
+					a.start()
+					a.disk.trouble(0, slow, 0)
+					a.disk.arm(a.fall, fuse)
+					for range 4 {
+						a.submit(1, frame.Normal, 16)
+						time.Sleep(400 * time.Millisecond)
+					}
+					h.check()
+				})
+			})
+		}
+	}
+}
+
+// An agent's own fence, raised by an open that nobody answered, is no other
+// agent: not when it was of this run, of a run that was cut before it noted that
+// it was connected, or when the answer that would prove it is lost.
+func TestAnOwnFenceIsNoConflict(t *testing.T) {
+	for name, open := range map[string]func(h *history, b *board){
+		"late":        func(h *history, b *board) { b.wire.set(linkUp, fate{kind: isLate, delay: 5 * time.Millisecond}) },
+		"no answer":   func(h *history, b *board) { b.wire.set(linkUp, fate{kind: losesAnswer}) },
+		"only fences": func(h *history, b *board) { b.wire.set(linkUp, fate{}, fate{}, fate{kind: isOnlyDone}) },
+		"cut": func(h *history, b *board) {
+			time.Sleep(30 * time.Millisecond)
+			b.cut(false)
+			b.start()
+		},
+		"link ends": func(h *history, b *board) {
+			time.Sleep(2 * time.Millisecond)
+			b.cut(false)
+			b.start()
+			time.Sleep(25 * time.Millisecond) // the last lane's answer is on its way
+			b.wire.set(linkRefused)
+			time.Sleep(time.Second)
+			b.wire.set(linkUp)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			directed(t, alwaysServer, setup{kept: true, latency: 10 * time.Millisecond}, func(h *history) {
+				b := h.boards[0]
+				b.start()
+				b.submit(2, frame.Normal, 16)
+				b.submit(2, frame.Urgent, 16)
+				time.Sleep(2 * time.Second)
+				b.shutdown()
+				b.switchOn()
+				b.start()
+				open(h, b)
+				b.submit(2, frame.Normal, 16)
+				time.Sleep(5 * time.Second)
+			})
+		})
+	}
+}
+
+// The record of a power cut that went live is in memory only until Redis has it.
+// Nothing newer goes to the store alone meanwhile: the next start would take
+// that for the end of what was lost.
+func TestTheRecordOfACutSurvivesTheNextCut(t *testing.T) {
+	flood := func(b *board) {
+		for range 30 {
+			b.submit(5, frame.Normal, 9000)
+			time.Sleep(300 * time.Millisecond)
+		}
+	}
+	t.Run("full store", func(t *testing.T) {
+		o := setup{small: true, drop: store.DropNewest}
+		directed(t, volatileServer, o, func(h *history) {
+			b := h.boards[0]
+			b.start()
+			h.link = linkSilent
+			b.wire.set(h.link)
+			flood(b)
+			flood(b)
+			b.cut(false)
+			time.Sleep(10 * time.Millisecond)
+			b.start()
+			flood(b)
+		})
+	})
+	t.Run("memory", func(t *testing.T) {
+		directed(t, volatileServer, setup{latency: 150 * time.Millisecond}, func(h *history) {
+			b := h.boards[0]
+			b.start()
+			b.submit(8, frame.Normal, 100)
+			time.Sleep(10 * time.Millisecond)
+			b.cut(false)
+			time.Sleep(5 * time.Second)
+			b.start()
+			for range 4 {
+				b.submit(8, frame.Normal, 100)
+				time.Sleep(100 * time.Millisecond)
+			}
+			b.submit(8, frame.Normal, 100)
+			time.Sleep(60 * time.Millisecond) // the lanes are open, the record waits behind the frames
+			b.wire.set(linkSilent)
+			time.Sleep(400 * time.Millisecond) // the commit is over
+			b.cut(false)
+			b.start()
+			time.Sleep(3 * time.Second)
+		})
+	})
 }
 
 // An open whose first request arrived, and whose second found nobody: the next

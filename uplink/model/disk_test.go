@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/telhub/telhub/buffer/store"
@@ -22,8 +21,6 @@ type disk struct {
 	*store.Store
 	dead     chan struct{} // closed when the run is cut short
 	happened func(fault)
-
-	told atomic.Uint64 // the epoch that is noted on flash as one that the server has heard of
 
 	io sync.Mutex // held while files are written or copied
 
@@ -106,14 +103,7 @@ func (d *disk) Commit() error {
 		d.happened(commitFailed)
 		return errDisk
 	}
-	err := d.write(func() error {
-		told := d.Store.Opened()
-		err := d.Store.Commit()
-		if err == nil {
-			d.told.Store(told)
-		}
-		return err
-	})
+	err := d.write(d.Store.Commit)
 	if after > 0 {
 		d.pause(after)
 	}

@@ -114,13 +114,6 @@ func (w *wire) later(delay time.Duration, do func() (string, error)) {
 	})
 }
 
-// asked reports whether an open was sent.
-func (w *wire) asked() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.opens > 0
-}
-
 // count returns how often the sender connected, and what the server executed.
 func (w *wire) count() (opens, executed int) {
 	w.mu.Lock()

@@ -81,8 +81,6 @@ func (h *history) logf(format string, args ...any) {
 	h.rt.Logf("%9.3fs "+format, append([]any{time.Since(h.begun).Seconds()}, args...)...)
 }
 
-func (h *history) note(what string, board int) { h.logf("board %d: %s", board, what) }
-
 func (h *history) excuse(causes ...frame.Cause) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -115,13 +113,13 @@ func (h *history) lostMemory(b *board) {
 
 // forgetting runs what may make the server lose entries, and notes which.
 func (h *history) forgetting(f fault, do func()) {
-	before := h.delivered()
+	before := h.accounted()
 	do()
-	after := h.delivered()
+	after := h.accounted()
 	var lost []uint64
-	for n := range before {
-		if !after[n] {
-			lost = append(lost, n)
+	for n, was := range before {
+		if was && !after[n] {
+			lost = append(lost, uint64(n))
 		}
 	}
 	if len(lost) > 0 {
@@ -152,21 +150,28 @@ func (h *history) lostTwice(list []uint64) {
 	}
 }
 
-// delivered returns the samples that the streams hold now.
-func (h *history) delivered() map[uint64]bool {
-	m := map[uint64]bool{}
+// accounted returns which samples the streams hold now, or a record of theirs.
+func (h *history) accounted() []bool {
+	list := make([]bool, len(h.samples))
+	a := &ledger{h: h}
 	for l := range frame.Lane(frame.Lanes) {
 		for _, raw := range h.server.stream(l) {
 			e, err := parseEntry(raw)
-			if err != nil || e.Encoding == "gap" || len(e.Data) < 12 {
-				continue
-			}
-			for n := range uint64(e.N) {
-				m[binary.BigEndian.Uint64(e.Data)+n] = true
+			switch {
+			case err != nil:
+			case e.Encoding == "gap":
+				a.gap(l, &e, frame.ID{})
+			case len(e.Data) >= 12:
+				for n := range uint64(e.N) {
+					list[binary.BigEndian.Uint64(e.Data)+n] = true
+				}
 			}
 		}
 	}
-	return m
+	for n := range list {
+		list[n] = list[n] || a.covered(&h.samples[n])
+	}
+	return list
 }
 
 // added hears of each XADD: an identity has one content, for ever.

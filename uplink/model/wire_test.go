@@ -346,18 +346,23 @@ func (w *wire) Reachable(context.Context) bool {
 }
 
 // LastSeen implements uplink.Witness.
-func (w *wire) LastSeen(ctx context.Context, lane frame.Lane, mark frame.ID) (seen uplink.Seen, ok bool) {
-	if link, _ := w.next(); link != linkUp || mark == (frame.ID{}) {
-		return seen, false
+func (w *wire) LastSeen(ctx context.Context, lane frame.Lane, mark frame.ID) (seen uplink.Seen, ok bool, err error) {
+	if link, _ := w.next(); link != linkUp {
+		return seen, false, errReset
+	}
+	select {
+	case <-w.dead:
+		return seen, false, errGone
+	default:
 	}
 	list := w.srv.stream(lane)
 	for i := len(list) - 1; i >= max(0, len(list)-100); i-- {
 		r, err := parseEntry(list[i])
 		if err == nil && r.ID == mark {
-			return uplink.Seen{Stamp: r.T1, Dated: r.Quality != frame.Unset.String(), Boot: r.Boot}, true
+			return uplink.Seen{Stamp: r.T1, Dated: r.Quality != frame.Unset.String(), Boot: r.Boot}, true, nil
 		}
 	}
-	return seen, false
+	return seen, false, nil
 }
 
 // spin ends a history in which an uplink sends without end and no time passes.

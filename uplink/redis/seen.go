@@ -2,6 +2,9 @@ package redis
 
 import (
 	"context"
+	"errors"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/telhub/telhub/uplink"
 	"github.com/telhub/telhub/uplink/frame"
@@ -14,22 +17,25 @@ var _ uplink.Witness = (*Sink)(nil)
 const seenDepth = 100
 
 // LastSeen implements uplink.Witness: it looks for the entry of the lane's mark
-// among the last ones. A user without the right +xrevrange gets no answer, which
-// only makes a gap record less precise.
-func (s *Sink) LastSeen(ctx context.Context, lane frame.Lane, mark frame.ID) (uplink.Seen, bool) {
+// among the last ones. A user without the right +xrevrange finds nothing, which
+// only makes gap records less precise, and lets one of a conflict that was none.
+func (s *Sink) LastSeen(ctx context.Context, lane frame.Lane, mark frame.ID) (uplink.Seen, bool, error) {
 	if s.appender == nil || mark == (frame.ID{}) {
-		return uplink.Seen{}, false
+		return uplink.Seen{}, false, nil
 	}
 	entries, err := s.appender.XRevRangeN(ctx, s.keys.stream[lane], "+", "-", seenDepth).Result()
 	if err != nil {
-		return uplink.Seen{}, false
+		if _, said := errors.AsType[redis.Error](err); said {
+			err = nil
+		}
+		return uplink.Seen{}, false, s.classify(err)
 	}
 	for _, m := range entries {
 		e, err := ParseEntry(m.Values)
 		if err != nil || e.Device != s.o.Device || e.ID != mark {
 			continue
 		}
-		return uplink.Seen{Stamp: e.T1, Dated: e.Quality != frame.Unset.String(), Boot: e.Boot}, true
+		return uplink.Seen{Stamp: e.T1, Dated: e.Quality != frame.Unset.String(), Boot: e.Boot}, true, nil
 	}
-	return uplink.Seen{}, false
+	return uplink.Seen{}, false, nil
 }
