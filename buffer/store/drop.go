@@ -164,7 +164,10 @@ func (s *Store) loss(lane frame.Lane, g *segment, released frame.ID) (n Note) {
 func (s *Store) extentAfter(g *segment, lane frame.Lane, after, until frame.ID) (e Extent, err error) {
 	for {
 		at, err := s.seek(g, lane, after)
-		if err != nil || !at.ok || until.Less(at.id) {
+		if err == nil && (!at.ok || until.Less(at.id)) && after != until {
+			err = errChunks // some of it is not there
+		}
+		if err != nil || after == until {
 			return e, err
 		}
 		e = e.join(at.extent(after))
