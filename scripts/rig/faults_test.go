@@ -34,6 +34,23 @@ func (w *world) busHeals(t *testing.T) {
 	w.checkPid(t)
 }
 
+// rebinds: the step of recovery that resets a controller does so on the kernel's
+// own driver, on a bus that nobody has open, and leaves alone the one that the
+// agent has. The emulated controller never hangs, so nothing needs it.
+func (w *world) rebinds(t *testing.T) {
+	from := len(w.all)
+	out, status := w.try(t, 60*time.Second, "REBIND_HELD=/dev/i2c-1 REBIND_FREE=/dev/i2c-2 /root/rebind.test -test.run OnTheBoard -test.v")
+	if status != 0 || !strings.Contains(out, "--- PASS: TestOnTheBoard") {
+		t.Errorf("exit status %d: %s", status, out)
+	}
+	w.temperature(t, "th0", 4375)
+	w.awaitTemperature(t, 4.375)
+	for _, s := range w.since(from, "thermo/temperature/status") {
+		t.Errorf("the agent's own bus became %s", s.Text)
+	}
+	w.checkPid(t)
+}
+
 // stuck counts the transfers on the other bus that the kernel gave up, after a
 // second, because its controller did not answer. A sound controller always
 // does; an emulated one that stands still does not.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,7 @@ func TestBoard(t *testing.T) {
 	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "everysec")
 	w := &world{board: newBoard(t, "board", server.Port(), "guest/telhub.toml", "guest/rig-start")}
 	w.streams = follow(t, server)
+	compile(t, "arm64", filepath.Join(w.overlay, "root/rebind.test"), "test", "-c", "-tags=hil", "../../board/rebind")
 	t.Cleanup(w.unplug)
 
 	steps := []struct {
@@ -53,6 +55,7 @@ func TestBoard(t *testing.T) {
 		{"UBX gives nothing", w.binary},
 		{"samples are dated once the date is set", w.dateSet},
 		{"an I2C bus heals", w.busHeals},
+		{"a controller's driver is bound anew", w.rebinds},
 		{"a USB adapter comes back", w.adapterComesBack},
 		{"network outage", w.outage},
 		{"power cut while live", w.powerCutWhileLive},
