@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/telhub/telhub/drivers"
@@ -144,4 +145,24 @@ func FuzzAnswer(f *testing.F) {
 			t.Error("neither value nor error")
 		}
 	})
+}
+
+// What is wrong with the bus's configuration is told instead of a bare timeout.
+func TestAWrongKindOfFrameIsTold(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		tcp    bool
+		answer []byte
+		want   error
+		says   string
+	}{
+		{"a TCP server refuses an RTU request", false, []byte{7, 3, 0, 0, 0, 3, 0xd4, 0x83, 1}, drivers.ErrShort, `delete framing = "rtu"`},
+		{"a serial line answers a TCP request", true, rtu(7, 3, 0, 0, 1, 2), drivers.ErrShort, `write framing = "rtu"`},
+		{"an adapter hears itself", false, []byte{7, 3, 0, 5, 0, 2, 0xd4, 0x6c}, drivers.ErrTimeout, "only the request itself came back"},
+	} {
+		_, err := read(t, Opts{Unit: 7, TCP: test.tcp}, test.answer)
+		if !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: got %v, want %v: … %s", test.name, err, test.want, test.says)
+		}
+	}
 }

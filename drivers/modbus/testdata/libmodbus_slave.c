@@ -29,7 +29,7 @@ static modbus_mapping_t *unit_map(int unit)
 
 /* Answers what is asked of the units. On a serial line the library itself lets
  * only its own unit's requests through. */
-static int serve(modbus_t *ctx, modbus_mapping_t *maps[])
+static int serve(modbus_t *ctx, modbus_mapping_t *maps[], int is_tcp)
 {
 	uint8_t query[MODBUS_TCP_MAX_ADU_LENGTH];
 	int header = modbus_get_header_length(ctx);
@@ -37,10 +37,13 @@ static int serve(modbus_t *ctx, modbus_mapping_t *maps[])
 		int n = modbus_receive(ctx, query);
 		if (n > header) {
 			int unit = query[header - 1];
-			if (unit >= 1 && unit <= UNITS && modbus_reply(ctx, query, n, maps[unit]) == -1)
+			if (unit >= 1 && unit <= UNITS && modbus_reply(ctx, query, n, maps[unit]) == -1 && is_tcp)
 				return -1;
-		} else if (n == -1 && errno != EMBBADCRC && errno != EAGAIN && errno != EINTR) {
+		} else if (n == -1 && (is_tcp || errno == EIO || errno == EBADF)) {
 			return -1;
+		} else if (n == -1) {
+			usleep(1000);
+			modbus_flush(ctx); /* half a request, a damaged one, or nothing after all */
 		}
 	}
 }
@@ -54,7 +57,7 @@ static int run_tcp(int port, modbus_mapping_t *maps[])
 		return 1;
 	}
 	while (modbus_tcp_accept(ctx, &listener) != -1) {
-		serve(ctx, maps);
+		serve(ctx, maps, 1);
 		modbus_close(ctx);
 	}
 	return 1;
@@ -67,7 +70,7 @@ static int run_rtu(const char *device, modbus_mapping_t *maps[], int unit)
 		fprintf(stderr, "%s: %s\n", device, modbus_strerror(errno));
 		return 1;
 	}
-	serve(ctx, maps);
+	serve(ctx, maps, 0);
 	fprintf(stderr, "%s: %s\n", device, modbus_strerror(errno));
 	return 1;
 }
