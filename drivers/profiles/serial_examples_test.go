@@ -16,7 +16,8 @@ type serialExample struct {
 	name string
 	// data is a telegram, stuffing removed; of Modbus devices the data of each
 	// request's answer, without unit, function, length and checksum.
-	data   []string
+	data []string
+	// want has NaN for what must be marked bad.
 	want   map[string]float64
 	within float64
 }
@@ -63,6 +64,15 @@ var serialExamples = []serialExample{
 	{ // By table 7 of the manual: 123 cm, strength 1000, 8 × (40.125 + 256).
 		name: "tfmini-plus", data: []string{"59597b00e803410962"}, want: map[string]float64{"distance": 1.23, "signal_count": 1000, "chip_temperature": 40.125},
 	},
+	{ // TFmini Plus, 5.4: strength 50 is too weak, and the distance 0.
+		name: "tfmini-plus", data: []string{"59590000320041092e"}, want: map[string]float64{"distance": math.NaN(), "signal_count": math.NaN(), "chip_temperature": 40.125},
+	},
+	{ // TFmini Plus, 5.4: strength 65535 is too strong, whatever the distance.
+		name: "tfmini-plus", data: []string{"59597b00ffff410975"}, want: map[string]float64{"distance": math.NaN(), "signal_count": math.NaN(), "chip_temperature": 40.125},
+	},
+	{ // TFmini-S, 5.4 and table 8: strength 50 is too weak, and the distance -1.
+		name: "tfmini-plus", data: []string{"5959ffff320041092c"}, want: map[string]float64{"distance": math.NaN(), "signal_count": math.NaN(), "chip_temperature": 40.125},
+	},
 	{ // By the data sheet's table: ten big-endian floats behind address, command, state and length.
 		name: "sps30-uart", data: []string{"000300283fc00000401000004048000040800000412800004144000041480000414a0000414c00003f2000004f"}, want: map[string]float64{"pm1_0": 1.5, "pm2_5": 2.25, "pm4_0": 3.125, "pm10": 4, "count_0_5": 10.5, "count_10": 12.75, "typical_size": 6.25e-07},
 	},
@@ -84,8 +94,15 @@ func TestSerialExamples(t *testing.T) {
 			dec.Decode(data, &r)
 			for name, want := range e.want {
 				i := slices.IndexFunc(dec.Outputs(), func(o drivers.Output) bool { return o.Name == name })
-				if i < 0 || !r.Has(i) || math.Abs(r.Values[i]-want) > max(e.within, 1e-9) {
-					t.Errorf("%s: %v, want %v", name, r.Values[max(i, 0)], want)
+				switch {
+				case i < 0:
+					t.Errorf("no output %s", name)
+				case math.IsNaN(want):
+					if !r.IsBad(i) {
+						t.Errorf("%s: %v, want it marked bad", name, r.Values[i])
+					}
+				case !r.Has(i) || math.Abs(r.Values[i]-want) > max(e.within, 1e-9):
+					t.Errorf("%s: %v, want %v", name, r.Values[i], want)
 				}
 			}
 		})
