@@ -57,6 +57,10 @@ var powerExamples = []example{
 		name: "tmp421", init: []exchange{{"fe", "55"}, {"ff", "23"}, {"0900", ""}}, read: []exchange{{"00", "19"}, {"10", "80"}, {"01", "c0"}, {"11", "01"}},
 		want: map[string]float64{"temperature": 25.5},
 	},
+	{ // SBOS398: bit 1 says that the value is not valid, as the kernel's driver has it.
+		name: "tmp421", init: []exchange{{"fe", "55"}, {"ff", "22"}, {"0900", ""}}, read: []exchange{{"00", "19"}, {"10", "80"}, {"01", "20"}, {"11", "02"}},
+		want: map[string]float64{"temperature": 25.5},
+	},
 	{ // DS22003 table 4-3: 18 bits, 0x000001 is 15.625 uV.
 		name: "mcp3421", init: []exchange{{"1c", ""}}, read: []exchange{{"", "0000011c"}}, want: map[string]float64{"voltage": 0.000015625}, within: 1e-15,
 	},
