@@ -33,7 +33,7 @@ var airExamples = []example{
 		want: map[string]float64{"temperature": 26.6208896, "humidity": 23.24559}, within: 0.0006,
 	},
 	{ // The recording of an AHT20, whose words are the same, without its checksum.
-		name: "aht10", init: []exchange{{"e10800", ""}}, read: []exchange{{"ac3300", ""}, {"", "187552058e40"}},
+		name: "aht10", init: []exchange{{"e10800", ""}}, read: []exchange{{"ac3300", ""}, {"", "98"}, {"", "18"}, {"", "187552058e40"}},
 		want: map[string]float64{"temperature": 19.445800781, "humidity": 45.82824}, within: 0.0006,
 	},
 	{ // AM2320, 8.2.4: 50.0 %RH, 25.0 degrees. The first write wakes it and is refused.
@@ -93,21 +93,30 @@ var airExamples = []example{
 		name: "sdp3x", init: []exchange{{"3ff9", refused}, {"3615", ""}}, read: []exchange{{"", "ff88c3145012003c39"}},
 		want: map[string]float64{"differential_pressure": -2, "temperature": 26}, within: 1e-9,
 	},
-	{ // LPS22HB, 4.4: 0x3FF58D is 1023.3 hPa. Temperature: formula.
-		name: "lps22hb", init: []exchange{{"0f", "b1"}, {"1110", ""}, {"1022", ""}}, read: []exchange{{"28", "8df53fc409"}},
+	{ // LPS22HB, 4.4: 0x3FF58D is 1023.3 hPa. Temperature: formula. The first look finds it still measuring.
+		name: "lps22hb", init: []exchange{{"0f", "b1"}, {"1000", ""}}, read: []exchange{{"1111", ""}, {"11", "11"}, {"11", "10"}, {"28", "8df53fc409"}},
 		want: map[string]float64{"pressure": 102330, "temperature": 25}, within: 5,
 	},
 	{ // LPS25HB: pressure as above; temperature 42.5 - 8400 / 480.
-		name: "lps25hb", init: []exchange{{"0f", "bd"}, {"20b4", ""}}, read: []exchange{{"a8", "8df53f30df"}},
+		name: "lps25hb", init: []exchange{{"0f", "bd"}, {"20b4", ""}}, read: []exchange{{"ab", "30df"}, {"a8", "8df53f"}},
 		want: map[string]float64{"pressure": 102330, "temperature": 25}, within: 5,
 	},
 }
 
-// A busy AHT10 has no checksum that could tell; its status does.
-func TestBusyAHT10IsBad(t *testing.T) {
-	got, err := play(example{name: "aht10", init: []exchange{{"e10800", ""}}, read: []exchange{{"ac3300", ""}, {"", "987552058e40"}}})
-	if err != nil || len(got) != 0 {
-		t.Errorf("busy: %v, %v; want nothing", got, err)
+// An AHT10 has no checksum that could tell; its status and a humidity of 0 do.
+func TestUnfitAHT10IsBad(t *testing.T) {
+	for _, tt := range []struct {
+		answer string
+		want   int
+	}{
+		{"987552058e40", 0}, // busy again
+		{"107552058e40", 0}, // without its calibration
+		{"180000058e40", 1}, // only a temperature
+	} {
+		got, err := play(example{name: "aht10", init: []exchange{{"e10800", ""}}, read: []exchange{{"ac3300", ""}, {"", "18"}, {"", tt.answer}}})
+		if _, ok := got["humidity"]; err != nil || ok || len(got) != tt.want {
+			t.Errorf("%s: %v, %v; want %d values and no humidity", tt.answer, got, err, tt.want)
+		}
 	}
 }
 

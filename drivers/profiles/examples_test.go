@@ -104,8 +104,8 @@ var examples = []example{
 		want: map[string]float64{"temperature": 19.445800781, "humidity": 45.82824}, within: 0.0006,
 	},
 	{ // Sensirion SCD4x, example of read_measurement: 500 ppm, 25 degrees, 37 %RH.
-		name: "scd4x", init: []exchange{{"e4b8", "8000a2"}, {"3f86", ""}, {"21b1", ""}},
-		read: []exchange{{"e4b8", "8000a2"}, {"e4b8", "800604"}, {"ec05", "01f4336667a25eb93c"}},
+		name: "scd4x", init: []exchange{{"e4b8", ""}, {"", "8000a2"}, {"3f86", ""}, {"21b1", ""}},
+		read: []exchange{{"e4b8", ""}, {"", "8000a2"}, {"e4b8", ""}, {"", "800604"}, {"ec05", ""}, {"", "01f4336667a25eb93c"}},
 		want: map[string]float64{"co2": 500, "temperature": 25.0027, "humidity": 37.0016}, within: 0.0006,
 	},
 }
@@ -288,6 +288,14 @@ func (p *playback) from(n int) (list []exchange) {
 	return list
 }
 
+// stopped gives exchanges as they are with a stop between write and read.
+func stopped(list []exchange) (out []exchange) {
+	for _, e := range list {
+		out = append(out, exchange{e.w, ""}, exchange{"", e.r})
+	}
+	return out
+}
+
 // The recordings of real chips: what the measurement sends and gets must be
 // what was recorded; how the chip was set up before is ours.
 func TestRecordings(t *testing.T) {
@@ -299,7 +307,7 @@ func TestRecordings(t *testing.T) {
 		want: map[string]float64{"temperature": aht.Expect.Temp, "humidity": aht.Expect.RH}, within: 0.0006,
 	})
 	check(t, example{
-		name: "scd4x", init: []exchange{{"e4b8", "8000a2"}, {"3f86", ""}, {"21b1", ""}}, read: scd.from(2),
+		name: "scd4x", init: []exchange{{"e4b8", ""}, {"", "8000a2"}, {"3f86", ""}, {"21b1", ""}}, read: stopped(scd.from(2)),
 		want:   map[string]float64{"co2": scd.Expect.CO2, "temperature": scd.Expect.Temp, "humidity": scd.Expect.RH},
 		within: 0.0006,
 	})
@@ -325,7 +333,7 @@ func TestOtherChipsAreRefused(t *testing.T) {
 		{name: "hdc1080", init: []exchange{{"fe", "5449"}, {"ff", "1000"}}},
 		{name: "sht4x", init: []exchange{{"89", ""}, {"", "ffffffffffff"}}},
 		{name: "sht3x", init: []exchange{{"f32d", "ffffff"}}},
-		{name: "scd4x", init: []exchange{{"e4b8", "000000"}}},
+		{name: "scd4x", init: []exchange{{"e4b8", ""}, {"", "000000"}}},
 	} {
 		if _, err := play(e); !errors.Is(err, drivers.ErrIdentity) {
 			t.Errorf("%s %v: got %v, want %v", e.name, e.init, err, drivers.ErrIdentity)
