@@ -30,6 +30,8 @@ type Openers struct {
 	Cut func(config.Power) (Lamp, error)
 	// Root is where /sys, /proc and /dev of sensors on no bus are; "" is /.
 	Root string
+
+	trace *Trace // of the one reading that is taken; nil is none
 }
 
 func (o *Openers) i2c(path string, timeout time.Duration) (I2C, error) {

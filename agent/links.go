@@ -35,11 +35,15 @@ func newWire(b *config.Bus) (wire, error) {
 	return newLine(b)
 }
 
-// newLink makes the master of a bus, and its transport.
-func newLink(b *config.Bus) (*link.Link, wire, error) {
+// newLink makes the master of a bus, and its transport. trace is nil but for
+// single readings.
+func newLink(b *config.Bus, trace *Trace) (*link.Link, wire, error) {
 	w, err := newWire(b)
 	if err != nil {
 		return nil, nil, err
+	}
+	if trace != nil {
+		w = &tracedWire{w, trace}
 	}
 	l, err := link.New(w, link.Options{Name: "bus " + b.Name, Timeout: b.Timeout, Gap: gap(b), Echo: b.Echo})
 	return l, w, err
@@ -72,7 +76,7 @@ func gap(b *config.Bus) time.Duration {
 
 // addLink plans a bus whose devices are asked, and its sensors.
 func (p *plan) addLink(cfg *config.Config, b *config.Bus, reg *metrics.Registry) error {
-	l, w, err := newLink(b)
+	l, w, err := newLink(b, nil)
 	if err != nil {
 		return err
 	}

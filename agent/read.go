@@ -181,7 +181,7 @@ func readOnce(ctx context.Context, cfg *config.Config, name string, wait time.Du
 		var outputs []drivers.Output
 		var r *drivers.Reading
 		if dev.Stream != nil {
-			outputs, r, err = listen(ctx, &dev, s, cfg.BusOf(s), wait)
+			outputs, r, err = listen(ctx, &dev, s, cfg.BusOf(s), wait, open.trace)
 		} else {
 			outputs, r, err = poll(ctx, dev.Sensor)
 		}
@@ -200,9 +200,13 @@ func openDevice(b *config.Bus, s *config.Sensor, open Openers) (dev catalog.Devi
 	case catalog.I2C:
 		a := newAdapter(b, open)
 		o = a
-		dev.Sensor, err = catalog.OpenSensor(a, s.Spec())
+		if open.trace != nil {
+			dev.Sensor, err = catalog.OpenSensor(&tracedI2C{a, open.trace}, s.Spec())
+		} else {
+			dev.Sensor, err = catalog.OpenSensor(a, s.Spec())
+		}
 	case catalog.Link:
-		l, w, lerr := newLink(b)
+		l, w, lerr := newLink(b, open.trace)
 		if lerr != nil {
 			return dev, nil, lerr
 		}
@@ -224,6 +228,9 @@ func openDevice(b *config.Bus, s *config.Sensor, open Openers) (dev catalog.Devi
 	}
 	if err != nil {
 		return dev, nil, err
+	}
+	if open.trace != nil {
+		open.trace.device(&dev, s.Spec())
 	}
 	if err := o.Reopen(); err != nil {
 		return dev, nil, fmt.Errorf("sensor %s: %w", s.Name, err)
@@ -258,7 +265,7 @@ func poll(ctx context.Context, dev drivers.Sensor) ([]drivers.Output, *drivers.R
 
 // listen waits for one reading of a device that speaks by itself. b is nil for
 // one on no bus.
-func listen(ctx context.Context, dev *catalog.Device, s *config.Sensor, b *config.Bus, wait time.Duration) ([]drivers.Output, *drivers.Reading, error) {
+func listen(ctx context.Context, dev *catalog.Device, s *config.Sensor, b *config.Bus, wait time.Duration, trace *Trace) ([]drivers.Output, *drivers.Reading, error) {
 	r := &drivers.Reading{}
 	buf, bytes := make([]byte, 4096), 0
 	for ctx.Err() == nil {
@@ -275,6 +282,9 @@ func listen(ctx context.Context, dev *catalog.Device, s *config.Sensor, b *confi
 		bytes += n
 		for p := buf[:n]; len(p) > 0; {
 			k, done := dev.Stream.Feed(p, clock.Boottime(), r)
+			if trace != nil {
+				trace.hears(p[:k])
+			}
 			if done && !r.Empty() {
 				return dev.Stream.Outputs(), r, nil
 			}

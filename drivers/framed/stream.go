@@ -12,7 +12,8 @@ import (
 type Stream struct {
 	*Scanner
 	dec   *profile.Decoder
-	began int64 // stamp of the first byte of the telegram under way
+	began int64  // stamp of the first byte of the telegram under way
+	last  []byte // the telegram of the last reading, the scanner's
 }
 
 var _ drivers.Stream = (*Stream)(nil)
@@ -47,6 +48,7 @@ func (s *Stream) Feed(p []byte, stamp int64, dst *drivers.Reading) (n int, ok bo
 		if telegram, ok := s.Push(b); ok {
 			dst.Reset()
 			dst.Stamp = s.began
+			s.last = telegram
 			s.dec.Decode(telegram, dst)
 			return i + 1, true
 		}

@@ -18,6 +18,7 @@ import (
 func (e *env) cmdRead(args []string) error {
 	f := e.flags("read")
 	f.BoolVar(&e.json, "json", false, "print JSON")
+	raw := f.Bool("raw", false, "show the bytes, and every step of the arithmetic")
 	wait := f.Duration("wait", 10*time.Second, "how long to wait for a device that speaks by itself")
 	rest, err := parse(f, args)
 	if err != nil {
@@ -30,7 +31,18 @@ func (e *env) cmdRead(args []string) error {
 	if len(rest) != 1 {
 		return usagef("read needs the NAME of one sensor; %s", sensorNames(cfg))
 	}
-	values, err := agent.Read(e.ctx, cfg, rest[0], *wait, agent.Openers{})
+	var values []agent.ReadValue
+	var trace *agent.Trace
+	if *raw {
+		values, trace, err = agent.ReadTraced(e.ctx, cfg, rest[0], *wait, agent.Openers{})
+	} else {
+		values, err = agent.Read(e.ctx, cfg, rest[0], *wait, agent.Openers{})
+	}
+	if trace != nil && err != nil {
+		if err := e.printTrace(rest[0], nil, trace); err != nil {
+			return err
+		}
+	}
 	switch {
 	case errors.Is(err, agent.ErrNoSensor):
 		return usagef("no sensor %q; %s", rest[0], sensorNames(cfg))
@@ -38,6 +50,9 @@ func (e *env) cmdRead(args []string) error {
 		return fmt.Errorf("%w; if the agent runs, its /api/sensors shows the latest values", err)
 	case err != nil:
 		return err
+	}
+	if trace != nil {
+		return e.printTrace(rest[0], values, trace)
 	}
 	return e.printReading(rest[0], values)
 }
@@ -54,20 +69,24 @@ func sensorNames(cfg *config.Config) string {
 	return "there are: " + strings.Join(names, ", ")
 }
 
+// readValue is a value as JSON has it.
+type readValue struct {
+	Name   string   `json:"n"`
+	Unit   string   `json:"u,omitempty"`
+	Value  *float64 `json:"v"`
+	Raw    *float64 `json:"raw,omitempty"`
+	Status string   `json:"status"`
+
+	Steps []string `json:"steps,omitempty"` // of --raw
+}
+
 // printReading prints a line for each output: its value as the configuration's
 // steps leave it and, where there are any, the raw one.
 func (e *env) printReading(name string, values []agent.ReadValue) error {
-	type value struct {
-		Name   string   `json:"n"`
-		Unit   string   `json:"u,omitempty"`
-		Value  *float64 `json:"v"`
-		Raw    *float64 `json:"raw,omitempty"`
-		Status string   `json:"status"`
-	}
-	list := []value{}
+	list := []readValue{}
 	for i := range values {
 		v := &values[i]
-		x := value{Name: name + "/" + v.Output, Unit: v.Unit, Status: v.Status}
+		x := readValue{Name: name + "/" + v.Output, Unit: v.Unit, Status: v.Status}
 		text := fmt.Sprintf("%-32s %s", x.Name, v.Status)
 		if v.Status == agent.ReadOK {
 			x.Value = &v.Value
