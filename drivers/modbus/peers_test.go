@@ -200,4 +200,3 @@ func TestRealSlavesOverTCP(t *testing.T) {
 		})
 	}
 }
-
