@@ -181,7 +181,7 @@ func TestTroubleTexts(t *testing.T) {
 		{"weaker", uplink.Status{Connected: true, Level: uplink.Memory}, httpapi.Status{},
 			"durability is memory, not aof as configured", "appendonly"},
 		{"old server", uplink.Status{Connected: true, Level: uplink.Age}, httpapi.Status{},
-			"durability is age, not aof as configured", "Redis 7.2"},
+			"durability is age, not aof as configured", "Redis 8"},
 		{"not confirmed", uplink.Status{Connected: true, Level: uplink.AOF}, httpapi.Status{Uplink: httpapi.Uplink{Unconfirmed: 41, UnconfirmedSeconds: 16}},
 			"has confirmed none as safe for 16s: 41 frames wait", "aof_last_write_status"},
 		{"overrun", uplink.Status{Connected: true, Level: uplink.AOF}, httpapi.Status{Queue: httpapi.Queue{Overruns: 9}},
