@@ -91,7 +91,15 @@ var airExamples = []example{
 	},
 	{ // SDP3x, 6.3: -120 steps / 60, 5200 / 200.
 		name: "sdp3x", init: []exchange{{"3ff9", refused}, {"3615", ""}}, read: []exchange{{"", "ff88c3145012003c39"}},
-		want: map[string]float64{"differential_pressure": -2, "temperature": 26}, within: 1e-9,
+		want: map[string]float64{"differential_pressure": -2, "step": 1 / 60.0, "temperature": 26}, within: 1e-9,
+	},
+	{ // SDP32: -120 steps / 240, as its third word says.
+		name: "sdp3x", init: []exchange{{"3ff9", refused}, {"3615", ""}}, read: []exchange{{"", "ff88c314501200f003"}},
+		want: map[string]float64{"differential_pressure": -0.5, "step": 1 / 240.0, "temperature": 26}, within: 1e-9,
+	},
+	{ // SDP33: 20 steps a pascal are not known here, and no pressure is given.
+		name: "sdp3x", init: []exchange{{"3ff9", refused}, {"3615", ""}}, read: []exchange{{"", "ff88c3145012001406"}},
+		want: map[string]float64{"temperature": 26}, within: 1e-9,
 	},
 	{ // LPS22HB, 4.4: 0x3FF58D is 1023.3 hPa. Temperature: formula. The first look finds it still measuring.
 		name: "lps22hb", init: []exchange{{"0f", "b1"}, {"1000", ""}}, read: []exchange{{"1111", ""}, {"11", "11"}, {"11", "10"}, {"28", "8df53fc409"}},
