@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -153,4 +154,33 @@ func TestTraceOfAStream(t *testing.T) {
 	if got := trace.Transfers; len(got) != 1 || !strings.HasSuffix(string(got[0].Read), "a=1.5\r\n") && !strings.HasSuffix(string(got[0].Read), "a=1.5\r") || strings.Contains(string(got[0].Read), "garbage") {
 		t.Errorf("unit: %q", got[0].Read)
 	}
+}
+
+// docs/drivers.md is followed to the letter: its configuration reads its chip,
+// and every line that it shows of the arithmetic is there.
+func TestWalkthrough(t *testing.T) {
+	doc, err := os.ReadFile("../docs/drivers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(doc), "```toml\n")
+	text, rest, _ := strings.Cut(rest, "```")
+	bus := sim.NewI2CBus("sim")
+	chip := sim.NewRegisters(2, map[byte]uint16{0x0F: 0xA1C3})
+	chip.Set(0x00, 0x1770)
+	bus.Attach(0x4D, chip)
+	values, trace := traced(t, text, "pipe", bus)
+	if len(values) != 1 || values[0].Value != 23.4375 || chip.Get(0x01) != 0x2000 {
+		t.Errorf("values %+v, configuration 0x%04X", values, chip.Get(0x01))
+	}
+	_, rest, _ = strings.Cut(rest, "pipe/temperature\n")
+	shown, _, _ := strings.Cut(rest, "\n\n")
+	lines := strings.Split(shown, "\n")
+	if got := trace.Outputs["temperature"]; len(got) != len(lines) {
+		t.Errorf("the arithmetic is\n%s\nthe document shows\n%s", strings.Join(got, "\n"), shown)
+	}
+	for _, l := range lines {
+		has(t, trace.Outputs["temperature"], strings.TrimSpace(l))
+	}
+	has(t, trace.Basis, "bytes 0 to 1: 17 70")
 }
