@@ -233,6 +233,9 @@ func openDevice(b *config.Bus, s *config.Sensor, open Openers) (dev catalog.Devi
 		open.trace.device(&dev, s.Spec())
 	}
 	if err := o.Reopen(); err != nil {
+		if b != nil && b.Name != b.Port {
+			err = fmt.Errorf("bus %s: %w", b.Name, err)
+		}
 		return dev, nil, fmt.Errorf("sensor %s: %w", s.Name, err)
 	}
 	return dev, o.Close, nil

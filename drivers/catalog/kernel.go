@@ -19,7 +19,7 @@ var hwmonOptions = []Option{
 	{
 		Name: "inputs", Type: Texts, Example: `["temp1", "in0", "temp:Tctl"]`,
 		Doc: "What to read, by the kernel's file without _input, or as temp:LABEL by the channel's label. The outputs are called the same. " +
-			"Not needed for chips that telhub knows: lm75 and its like, sht3x, sht4x, ina219, ina226, ina3221, cpu_thermal, rpi_volt, …",
+			"Not needed for chips that telhub knows: lm75 and its like, sht3x, sht4x, ina219, ina226, ina3221, cpu_thermal, rpi_volt and others.",
 	},
 	{
 		Name: "out", Type: Channels, Example: `{ cpu = { key = "temp1" } }`,
