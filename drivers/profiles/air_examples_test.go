@@ -51,27 +51,27 @@ var airExamples = []example{
 		read: []exchange{{"0202", ""}, {"", "000081"}, {"0202", ""}, {"", "0001b0"}, {"0300", ""}, {"", "43dbcb8c2e8f41d970e7fff54243bf3a1b74"}},
 		want: map[string]float64{"co2": 439.1, "temperature": 27.24, "humidity": 48.81}, within: 0.006,
 	},
-	{ // SGP30, 6.3: the words are the values. The feature set is that of a real chip, 0x0022.
+	{ // SGP30, 6.3: formula, the words are the values. The feature set is that of a real chip, 0x0022.
 		name: "sgp30", init: []exchange{{"202f", ""}, {"", "002265"}, {"2003", ""}},
 		read: []exchange{{"2008", ""}, {"", "01f433000081"}}, want: map[string]float64{"eco2": 500, "tvoc": 0},
 	},
-	{ // SGP40 v1.0 table 7 for the command with its checksums; the word is the value.
+	{ // SGP40 v1.0 table 7 for the command with its checksums; formula, the word is the value.
 		name: "sgp40", init: []exchange{{"3682", ""}, {"", "000081017b675aa145"}},
 		read: []exchange{{"260f8000a2666693", ""}, {"", "753008"}}, want: map[string]float64{"voc_raw_count": 30000},
 	},
-	{ // ENS160, 16.2.6 to 16.2.9: the fields as they are laid out; status 0x82: running, new data, normal.
+	{ // ENS160, 16.2.6 to 16.2.9: formula, the fields as they are laid out; status 0x82: running, new data, normal.
 		name: "ens160", init: []exchange{{"00", "6001"}, {"1002", ""}}, read: []exchange{{"20", "820264001402"}},
 		want: map[string]float64{"air_quality_index": 2, "tvoc": 100, "eco2": 532, "validity_code": 0},
 	},
-	{ // ENS160: in the warm-up phase (0x86) nothing but the reason is given.
+	{ // ENS160: formula; in the warm-up phase (0x86) nothing but the reason is given.
 		name: "ens160", init: []exchange{{"00", "6001"}, {"1002", ""}}, read: []exchange{{"20", "860264001402"}},
 		want: map[string]float64{"validity_code": 1},
 	},
-	{ // CCS811, ALG_RESULT_DATA: the words are the values.
+	{ // CCS811, ALG_RESULT_DATA: formula, the words are the values.
 		name: "ccs811", init: []exchange{{"20", "81"}, {"ff11e5728a", ""}, {"f4", ""}, {"0110", ""}},
 		read: []exchange{{"00", "90"}, {"00", "98"}, {"02", "01c2000898"}}, want: map[string]float64{"eco2": 450, "tvoc": 8},
 	},
-	{ // SPS30, table 4: IEEE 754 floats; checksums by the data sheet's algorithm.
+	{ // SPS30, table 4: formula, IEEE 754 floats; checksums by the data sheet's algorithm.
 		name: "sps30", init: []exchange{{"d002", ""}, {"", "3030f6"}, {"0104", refused}, {"00100300ac", ""}},
 		read: []exchange{{"0202", ""}, {"", "000081"}, {"0202", ""}, {"", "0001b0"}, {"0300", ""},
 			{"", "3fc0ed00008140104b00008140488c000081409031000081412c0700008141a4c400008141aadb00008141b48700008141be5c0000813f1ef6b8523b"}},
@@ -79,21 +79,21 @@ var airExamples = []example{
 			"number_count_2_5": 21.25, "number_count_4_0": 22.5, "number_count_10": 23.75, "typical_size": 0.62e-6},
 		within: 1e-12,
 	},
-	{ // SEN5x, table "measured values": scale factors 10, 100, 200, 10; a SEN54 has no NOx and sends 0x7FFF.
+	{ // SEN5x, table "measured values": formula, scale factors 10, 100, 200, 10; a SEN54 has no NOx and sends 0x7FFF.
 		name: "sen5x", init: []exchange{{"d014", ""}, {"", "534583"}, {"0104", refused}, {"0021", ""}},
 		read: []exchange{{"03c4", ""}, {"", "00322600418d004a6700550a11a85e14501203e8d47fff8f"}},
 		want: map[string]float64{"pm1_0": 5, "pm2_5": 6.5, "pm4_0": 7.4, "pm10": 8.5, "humidity": 45.2, "temperature": 26, "voc_index": 100}, within: 1e-9,
 	},
-	{ // SFA3x, table "scaling factors": 110 / 5, 4520 / 100, 5200 / 200.
+	{ // SFA3x, table "scaling factors": formula, 110 / 5, 4520 / 100, 5200 / 200.
 		name: "sfa30", init: []exchange{{"d060", ""}, {"", "303650"}, {"0104", refused}, {"0006", ""}},
 		read: []exchange{{"0327", ""}, {"", "006e2511a85e145012"}},
 		want: map[string]float64{"formaldehyde": 22, "humidity": 45.2, "temperature": 26}, within: 1e-9,
 	},
-	{ // SDP3x, 6.3: -120 steps / 60, 5200 / 200.
+	{ // SDP3x, 6.3: formula, -120 steps / 60, 5200 / 200.
 		name: "sdp3x", init: []exchange{{"3ff9", refused}, {"3615", ""}}, read: []exchange{{"", "ff88c3145012003c39"}},
 		want: map[string]float64{"differential_pressure": -2, "step": 1 / 60.0, "temperature": 26}, within: 1e-9,
 	},
-	{ // SDP32: -120 steps / 240, as its third word says.
+	{ // SDP32: formula, -120 steps / 240, as its third word says.
 		name: "sdp3x", init: []exchange{{"3ff9", refused}, {"3615", ""}}, read: []exchange{{"", "ff88c314501200f003"}},
 		want: map[string]float64{"differential_pressure": -0.5, "step": 1 / 240.0, "temperature": 26}, within: 1e-9,
 	},
@@ -105,7 +105,7 @@ var airExamples = []example{
 		name: "lps22hb", init: []exchange{{"0f", "b1"}, {"1000", ""}}, read: []exchange{{"1111", ""}, {"11", "11"}, {"11", "10"}, {"28", "8df53fc409"}},
 		want: map[string]float64{"pressure": 102330, "temperature": 25}, within: 5,
 	},
-	{ // LPS25HB: pressure as above; temperature 42.5 - 8400 / 480.
+	{ // LPS25HB: pressure as above; temperature: formula, 42.5 - 8400 / 480.
 		name: "lps25hb", init: []exchange{{"0f", "bd"}, {"20b4", ""}}, read: []exchange{{"ab", "30df"}, {"a8", "8df53f"}},
 		want: map[string]float64{"pressure": 102330, "temperature": 25}, within: 5,
 	},

@@ -30,8 +30,10 @@ type example struct {
 	within float64
 }
 
-// The examples, each with where it stands. "formula" means that the data
-// sheet gives no example but a formula, which is computed here on its own.
+// The examples, each with where it stands. "formula" means that the data sheet
+// gives no example but a formula or a layout, from which the numbers are made
+// here on their own: such a case shows that a profile says what the sheet says,
+// and that nothing in between turns it round, but not what a real chip sends.
 var examples = []example{
 	{ // SNOSD82 table 7-1: 25 degrees is 0x0C80.
 		name: "tmp117", init: []exchange{{"0f", "1117"}, {"010220", ""}}, read: []exchange{{"00", "0c80"}},

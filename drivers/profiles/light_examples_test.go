@@ -2,15 +2,15 @@ package profiles
 
 // The examples of sensors of light and of infrared temperature.
 var lightExamples = []example{
-	{ // Vishay 84323: counts × resolution, here 1480 × 0.5376.
+	{ // Vishay 84323: formula, counts × resolution, here 1480 × 0.5376.
 		name: "veml7700", init: []exchange{{"030000", ""}, {"000110", ""}, {"000010", ""}}, read: []exchange{{"04", "c805"}, {"05", "e803"}},
 		want: map[string]float64{"illuminance": 1480 * 0.5376, "white_count": 1000}, within: 1e-9,
 	},
-	{ // Fields as they are laid out; status 0x01: data are there.
+	{ // Formula, fields as they are laid out; status 0x01: data are there.
 		name: "tsl2591", init: []exchange{{"b2", "50"}, {"a001", ""}, {"a111", ""}, {"a003", ""}}, read: []exchange{{"b3", "011027c409"}},
 		want: map[string]float64{"full_count": 10000, "infrared_count": 2500},
 	},
-	{ // Saturated: nothing is known of either diode that shows it.
+	{ // Formula. Saturated: nothing is known of either diode that shows it.
 		name: "tsl2591", init: []exchange{{"b2", "50"}, {"a001", ""}, {"a111", ""}, {"a003", ""}}, read: []exchange{{"b3", "01ffffc409"}},
 		want: map[string]float64{"infrared_count": 2500},
 	},
@@ -22,11 +22,11 @@ var lightExamples = []example{
 		name: "opt3001", init: []exchange{{"7e", "5449"}, {"7f", "3001"}, {"01ce10", ""}}, read: []exchange{{"00", "bfff"}},
 		want: map[string]float64{"illuminance": 83865.6}, within: 1e-9,
 	},
-	{ // DS86-2015-0004, 7.1: 0.6 × 5000 / (3 × 1).
+	{ // DS86-2015-0004, 7.1: formula, 0.6 × 5000 / (3 × 1).
 		name: "ltr390", init: []exchange{{"06", "b2"}, {"0422", ""}, {"0501", ""}, {"0002", ""}}, read: []exchange{{"0d", "881300"}},
 		want: map[string]float64{"illuminance": 1000}, within: 1e-9,
 	},
-	{ // Fields as they are laid out; status 0x11: data are there. The ID is a TCS34727's.
+	{ // Formula, fields as they are laid out; status 0x11: data are there. The ID is a TCS34727's.
 		name: "tcs34725", init: []exchange{{"92", "4d"}, {"8001", ""}, {"81c0", ""}, {"8f01", ""}, {"8003", ""}},
 		read: []exchange{{"b3", "11e8032c01c8006400"}},
 		want: map[string]float64{"clear_count": 1000, "red_count": 300, "green_count": 200, "blue_count": 100},

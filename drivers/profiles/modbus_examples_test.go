@@ -73,7 +73,8 @@ func eastron(d device) {
 }
 
 // The examples. Registers are set by the sheets' tables, independently of the
-// profiles; where a sheet has an example of its own that is said.
+// profiles: "formula" as with the chips, unless a real device's answers or an
+// example of the sheet's own are named.
 var modbusExamples = []modbusExample{
 	{
 		name: "eastron-sdm120", table: sim.ModbusInput, set: eastron, within: 2e-5,

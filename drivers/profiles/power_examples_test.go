@@ -9,12 +9,12 @@ var powerExamples = []example{
 			"current_3": 0, "voltage_3": 0, "power_3": 0},
 		within: 1e-9,
 	},
-	{ // SBOS656, 8.6: 8000 × 1.25 mA, 9584 × 1.25 mV (0x2570 as in the INA226's example), 0x2ECC × 10 mW.
+	{ // SBOS656, 8.6: formula, 8000 × 1.25 mA, 9584 × 1.25 mV (0x2570 as in the INA226's example), 0x2ECC × 10 mW.
 		name: "ina260", init: []exchange{{"fe", "5449"}, {"ff", "2270"}, {"006127", ""}},
 		read: []exchange{{"01", "1f40"}, {"02", "2570"}, {"03", "2ecc"}},
 		want: map[string]float64{"current": 10, "voltage": 11.98, "power": 119.8}, within: 1e-9,
 	},
-	{ // SBOSA20, 7.6: steps of 312.5 nV, 195.3125 uV and 7.8125 millidegrees: 48 mV on 15 milliohm, 48 V, 25 degrees.
+	{ // SBOSA20, 7.6: formula, steps of 312.5 nV, 195.3125 uV and 7.8125 millidegrees: 48 mV on 15 milliohm, 48 V, 25 degrees.
 		name: "ina228", init: []exchange{{"3e", "5449"}, {"3f", "2281"}, {"000000", ""}, {"01fb68", ""}},
 		read: []exchange{{"04", "258000"}, {"05", "3c0000"}, {"06", "0c80"}},
 		want: map[string]float64{"shunt_voltage": 0.048, "current": 3.2, "voltage": 48, "power": 153.6, "die_temperature": 25}, within: 1e-9,
@@ -29,11 +29,11 @@ var powerExamples = []example{
 			{"01e383", ""}, {"01", "e383"}, {"00", "fff0"}, {"01f383", ""}, {"01", "f383"}, {"00", "4000"}},
 		want: map[string]float64{"voltage_0": 0.002, "voltage_2": -0.002, "voltage_3": 2.048}, within: 1e-12,
 	},
-	{ // MAX17048 register summary: 48000 × 78.125 uV, 0x5780 / 256.
+	{ // MAX17048 register summary: formula, 48000 × 78.125 uV, 0x5780 / 256.
 		name: "max17048", init: []exchange{{"08", "0012"}}, read: []exchange{{"02", "bb805780"}},
 		want: map[string]float64{"cell_voltage": 3.75, "charge": 87.5},
 	},
-	{ // DS20005426 equation for the hot junction: 0x064A: 6 × 16 + 74 / 16; below zero: 0xFFF0 is -1.
+	{ // DS20005426 equation for the hot junction: formula, 0x064A: 6 × 16 + 74 / 16; below zero: 0xFFF0 is -1.
 		name: "mcp9600", init: []exchange{{"20", "40"}, {"0500", ""}, {"0600", ""}}, read: []exchange{{"00", "064a"}, {"02", "fff0"}},
 		want: map[string]float64{"temperature": 6*16 + 74.0/16, "junction_temperature": -1},
 	},
@@ -67,7 +67,7 @@ var powerExamples = []example{
 	{ // The same table: minus one step; the bit "not new" does not matter.
 		name: "mcp3421", init: []exchange{{"1c", ""}}, read: []exchange{{"", "ffffff9c"}}, want: map[string]float64{"voltage": -0.000015625}, within: 1e-15,
 	},
-	{ // PCF8591, 8.4: 128 / 256 of the reference; the byte of the conversion before is left out.
+	{ // PCF8591, 8.4: formula, 128 / 256 of the reference; the byte of the conversion before is left out.
 		name: "pcf8591", read: []exchange{{"44", "ff80004001"}}, consts: map[string]float64{"vref": 5},
 		want: map[string]float64{"voltage_0": 2.5, "voltage_1": 0, "voltage_2": 1.25, "voltage_3": 5.0 / 256}, within: 1e-12,
 	},

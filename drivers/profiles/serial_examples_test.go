@@ -22,7 +22,7 @@ type serialExample struct {
 	within float64
 }
 
-// The examples, each with where it stands.
+// The examples, each with where it stands; "formula" as with the chips.
 var serialExamples = []serialExample{
 	{ // Capture of PyPMS's tests, decoded there.
 		name: "pms5003", data: []string{"424d001c00000008000800000008000800d20046002d001e00000000970002c5"},
@@ -37,7 +37,7 @@ var serialExamples = []serialExample{
 	{ // The example of DFRobot's documentation: 1953 mm.
 		name: "a02yyuw", data: []string{"ff07a1a7"}, want: map[string]float64{"distance": 1.953},
 	},
-	{ // By the table of the manual: 2000 mm.
+	{ // By the table of the manual: formula, 2000 mm.
 		name: "jsn-sr04t", data: []string{"ff07d0d6"}, want: map[string]float64{"distance": 2},
 	},
 	{ // A sensor's answer as the Tasmota project published it.
@@ -52,16 +52,16 @@ var serialExamples = []serialExample{
 	{ // The message of PyPMS's tests, with its right checksum.
 		name: "pms3003", data: []string{"424d00140051006a007700350046004f33d20f28003f041a"}, want: map[string]float64{"pm1_0_cf1": 81, "pm2_5_cf1": 106, "pm10_cf1": 119, "pm1_0": 53, "pm2_5": 70, "pm10": 79},
 	},
-	{ // By the table of the data manual: 12 ug/m3 of formaldehyde, -4.5 Cel, 52.3 %RH.
+	{ // By the table of the data manual: formula, 12 ug/m3 of formaldehyde, -4.5 Cel, 52.3 %RH.
 		name: "pms5003st", data: []string{"424d002400010002000300040005000602bc00c8001e000400010000000cffd3020b0000900004ec"}, want: map[string]float64{"pm1_0_cf1": 1, "pm10": 6, "count_0_3": 700, "count_5_0": 1, "formaldehyde": 12, "temperature": -4.5, "humidity": 52.3},
 	},
-	{ // By the specification: DF1 × 256 + DF2.
+	{ // By the specification: formula, DF1 × 256 + DF2.
 		name: "cm1106", data: []string{"160501025800008a"}, want: map[string]float64{"co2": 600},
 	},
 	{ // An MH-Z19B's answer, whose telegram is the same: capture of PyPMS's tests.
 		name: "mh-z14", data: []string{"ff86027c42000000ba"}, want: map[string]float64{"co2": 636},
 	},
-	{ // By table 7 of the manual: 123 cm, strength 1000, 8 × (40.125 + 256).
+	{ // By table 7 of the manual: formula, 123 cm, strength 1000, 8 × (40.125 + 256).
 		name: "tfmini-plus", data: []string{"59597b00e803410962"}, want: map[string]float64{"distance": 1.23, "signal_count": 1000, "chip_temperature": 40.125},
 	},
 	{ // TFmini Plus, 5.4: strength 50 is too weak, and the distance 0.
@@ -73,7 +73,7 @@ var serialExamples = []serialExample{
 	{ // TFmini-S, 5.4 and table 8: strength 50 is too weak, and the distance -1.
 		name: "tfmini-plus", data: []string{"5959ffff320041092c"}, want: map[string]float64{"distance": math.NaN(), "signal_count": math.NaN(), "chip_temperature": 40.125},
 	},
-	{ // By the data sheet's table: ten big-endian floats behind address, command, state and length.
+	{ // By the data sheet's table: formula, ten big-endian floats behind address, command, state and length.
 		name: "sps30-uart", data: []string{"000300283fc00000401000004048000040800000412800004144000041480000414a0000414c00003f2000004f"}, want: map[string]float64{"pm1_0": 1.5, "pm2_5": 2.25, "pm4_0": 3.125, "pm10": 4, "count_0_5": 10.5, "count_10": 12.75, "typical_size": 6.25e-07},
 	},
 }
