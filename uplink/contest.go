@@ -56,7 +56,7 @@ func (s *sender) ours(ctx context.Context, lane frame.Lane, mark frame.ID) (bool
 
 // beginContest lets the lanes be opened anew when the record is safe.
 func (k *keeper) beginContest() {
-	k.contest, k.openTried = contestBegun, true
+	k.contest = contestBegun
 	k.breaker.Success()
 	k.storeContest()
 }

@@ -78,7 +78,7 @@ func (k *keeper) planLane(l *lane, j *job, now time.Time) bool {
 		j.op = opSend
 		j.n = l.take(j.frames[:most], batchBytes)
 	case l.lane == frame.Backfill && k.backlog() && !k.stopping && !now.Before(k.nextDrain) && !now.Before(l.sick.retry):
-		j.op = opDrain
+		j.op, j.end = opDrain, k.o.Store.Last(l.lane)
 	default:
 		return false
 	}

@@ -24,8 +24,8 @@ type keeper struct {
 
 	phase      phase
 	epoch      uint64
-	everOpened bool // the lanes were opened under this epoch
-	openTried  bool // an open of unknown outcome was sent under this epoch
+	everOpened bool   // the lanes were opened under this epoch
+	owned      uint64 // an open under this epoch was answered, and nobody had it before
 	level      Durability
 	lanes      [frame.Lanes]lane
 	awaiting   bool  // nothing is sent before the time is known
@@ -45,7 +45,6 @@ type keeper struct {
 	dirtySince int64    // … the oldest of which was taken then, ms of CLOCK_BOOTTIME
 	released   bool     // the store may have segments to unlink, or an epoch to note
 	stored     int64    // samples in the store that Redis has not accepted
-	declared   uint64   // samples that the store lost, in gap records that Redis has
 	skipped    uint64   // of those carried over, that Redis had accepted already
 	caughtUp   bool     // since the connection was made the backlog's end was committed
 	drainedTo  frame.ID // lane backfill's last number when the store had no more

@@ -11,14 +11,18 @@ import (
 // opened takes the marks of the lanes after an open.
 func (k *keeper) opened(j *job) {
 	if !k.everOpened {
-		highest, used := uint64(0), !k.openTried
+		highest := uint64(0)
 		for _, m := range j.marks {
-			highest, used = max(highest, m.Fence), used || m.ID.Epoch == k.epoch
+			highest = max(highest, m.Fence)
 		}
-		if highest > k.epoch || highest == k.epoch && used {
+		// Its own fence may be of an open that nobody answered, or another
+		// agent's: two agents with one fence would take each other's frames for
+		// their own.
+		if highest > k.epoch || highest == k.epoch && k.owned != k.epoch {
 			k.renumberBehind(highest)
 			return
 		}
+		k.owned = k.epoch
 		if j.overtaken && k.contest == uncontested {
 			k.beginContest()
 			return
@@ -116,7 +120,7 @@ func (k *keeper) renumber(to uint64) {
 	for _, id := range []*frame.ID{&k.contested, &k.flushing, &k.flushed} {
 		renumber(id, from, to)
 	}
-	k.epoch, k.openTried, k.conflict = to, false, true
+	k.epoch, k.conflict = to, true
 	k.o.Event(Event{Kind: EventRenumbered, From: frame.ID{Epoch: from}, To: frame.ID{Epoch: to}})
 }
 

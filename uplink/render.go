@@ -130,25 +130,24 @@ func (s *sender) renderOrDeclare(f *frame.Frame, j *job) error {
 		f = &bad
 	}
 	j.bytes += len(s.batch.Items[k].Data)
-	if f.Kind == frame.Gap {
-		s.countLoss(f, j)
-	}
+	s.lost[k] = lostOf(f)
 	return nil
 }
 
-// countLoss counts what a gap record says was lost after it had been stored.
-// Losses before that were counted when they happened.
-func (s *sender) countLoss(f *frame.Frame, j *job) {
+// lost is what a gap record says was lost after it had been stored. Losses
+// before that were counted when they happened.
+type lost struct {
+	cause frame.Cause
+	n     uint64
+}
+
+func lostOf(f *frame.Frame) lost {
 	n := givenUp(f)
 	if n == 0 {
-		return
+		return lost{}
 	}
 	info, _ := frame.ParseGapInfo(f.Payload)
-	for i, c := range Causes {
-		if c == info.Cause {
-			j.lost[i] += n
-		}
-	}
+	return lost{info.Cause, n}
 }
 
 // givenUp is how many samples a gap record says the store has given up. Losses

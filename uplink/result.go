@@ -94,6 +94,7 @@ type delivery struct {
 	gap       bool
 	fromStore bool
 	redated   bool // dated now, and not when it was taken
+	lost      lost
 }
 
 // tally counts a frame that Redis has, once, however often it was sent.
@@ -108,6 +109,8 @@ func (k *keeper) tally(l *lane, d delivery) {
 	}
 	if d.gap {
 		k.count.Declared++
+		k.count.lose(d.lost.cause, d.lost.n)
+		k.stored -= int64(d.lost.n)
 		return
 	}
 	k.count.Delivered[l.lane] += uint64(d.n)
@@ -143,7 +146,7 @@ func (k *keeper) tallyBatch(l *lane, mark frame.ID) {
 			return
 		}
 		redated := s.scratch[i].Dating.Quality == frame.Unset && it.Quality != frame.Unset.String()
-		k.tally(l, delivery{id: it.ID, n: it.N, gap: it.Encoding == "gap", fromStore: true, redated: redated})
+		k.tally(l, delivery{id: it.ID, n: it.N, gap: it.Encoding == "gap", fromStore: true, redated: redated, lost: s.lost[i]})
 	}
 }
 
@@ -152,13 +155,6 @@ func (k *keeper) drained(l *lane, j *job, now time.Time) {
 	l.sick = sick{}
 	if j.last != (frame.ID{}) {
 		l.arrived(j.last)
-		if l.tallied.Less(j.last) {
-			for i, n := range j.lost {
-				k.count.Lost[i] += n
-				k.stored -= int64(n)
-				k.declared += n
-			}
-		}
 		k.tallyBatch(l, j.last)
 	}
 	if j.exhausted && (j.before == frame.ID{} || j.before == k.bound(l)) {
@@ -167,8 +163,9 @@ func (k *keeper) drained(l *lane, j *job, now time.Time) {
 	if l.lane != frame.Backfill {
 		return
 	}
-	if j.exhausted && j.n == 0 && !k.dirty && !k.committer.busy {
-		k.drainedTo = k.o.Store.Last(l.lane) // what it counts is gone
+	// What was committed after the store was read is not drained.
+	if j.exhausted && j.n == 0 && !k.dirty && !k.committer.busy && j.end == k.o.Store.Last(l.lane) {
+		k.drainedTo = j.end // what it counts is gone
 		if !k.lanes[frame.Live].older && !k.lanes[frame.Alarm].older {
 			k.stored = 0 // what was lost without a number is declared
 		}
@@ -191,9 +188,6 @@ func (k *keeper) failed(j *job, now time.Time) {
 	}
 	unreachable := errors.Is(j.err, ErrUnreachable)
 	k.silent = unreachable || timedOut(j.err)
-	if j.op == opOpen && (!unreachable || errors.Is(j.err, ErrSent)) {
-		k.openTried = true
-	}
 	if j.op == opSend || j.op == opDrain {
 		k.count.Retries++
 	}

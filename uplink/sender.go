@@ -41,13 +41,13 @@ type job struct {
 	reachable  bool
 	level      Durability
 	marks      [frame.Lanes]Mark
-	seen       [frame.Lanes]Seen   // opOpen, first: where the streams end
-	skipped    uint64              // opOpen, first: samples in the store that Redis has
-	overtaken  bool                // opOpen, first: … or another agent's in their place
-	last       frame.ID            // opDrain: the last frame appended
-	lost       [len(Causes)]uint64 // declared by gap records of the batch, and not counted before
-	bytes      int                 // of payload; after opDrain on the wire, if the sink knows
-	exhausted  bool                // opDrain: the store has no more of what was asked for
+	seen       [frame.Lanes]Seen // opOpen, first: where the streams end
+	skipped    uint64            // opOpen, first: samples in the store that Redis has
+	overtaken  bool              // opOpen, first: … or another agent's in their place
+	last       frame.ID          // opDrain: the last frame appended
+	bytes      int               // of payload; after opDrain on the wire, if the sink knows
+	end        frame.ID          // opDrain: the lane's last frame in the store before it was read
+	exhausted  bool              // opDrain: the store has no more of what was asked for
 }
 
 // sender does the network's work: one goroutine, one job at a time. Nothing
@@ -63,7 +63,8 @@ type sender struct {
 	items   [MaxBatch]Item
 	buf     []byte // rendered payloads of a batch
 	dec     frame.Decoder
-	scratch [MaxBatch]frame.Frame // frames read from the store
+	scratch [MaxBatch]frame.Frame // frames read from the store …
+	lost    [MaxBatch]lost        // … and what those that are gap records declare
 	boot    string                // o.Boot as text
 	most    int                   // bytes of a batch of backlog
 }

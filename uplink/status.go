@@ -57,7 +57,6 @@ type Status struct {
 	Level        Durability
 	Lanes        [frame.Lanes]LaneStatus
 	Stored       uint64 // samples in the store that Redis has not accepted
-	Declared     uint64 // samples that the store lost and gap records have declared
 	Skipped      uint64 // samples that the store carried over and Redis had already
 	Memory       uint64 // samples in memory that Redis has not accepted
 	// Unconfirmed is since when Redis has taken frames and confirmed none as
@@ -91,7 +90,7 @@ func (k *keeper) publish() {
 	if s.Unconfirmed = k.syncer.confirmed; !k.undurable() {
 		s.Unconfirmed = time.Time{}
 	}
-	s.Stored, s.Declared, s.Skipped, s.Memory = uint64(max(k.stored, 0)), k.declared, k.skipped, 0
+	s.Stored, s.Skipped, s.Memory = uint64(max(k.stored, 0)), k.skipped, 0
 	for _, f := range k.hold {
 		s.Memory += samples(f)
 	}

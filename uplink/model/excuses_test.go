@@ -3,7 +3,7 @@ package model
 // excuses are losses without a record that are known, each with its number in
 // docs/model_check.md. With its mend an excuse goes.
 type excuses struct {
-	// atOnce (15, 16): the server lost accepted frames, or the record of a loss,
+	// atOnce (O1, O2): the server lost accepted frames, or the record of a loss,
 	// while no agent with a memory of them was connected.
 	atOnce map[uint64]bool
 }
