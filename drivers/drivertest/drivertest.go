@@ -102,7 +102,7 @@ func (g *rig) measure() error {
 }
 
 var (
-	errTooLong = errors.New("Read asks for more than a minute")
+	errTooLong = errors.New("asks to wait for more than a minute")
 	errEndless = errors.New("a measurement does not end")
 )
 

@@ -164,11 +164,23 @@ func (f *field) narrowed() (text string) {
 	return text
 }
 
+// text shows the line as scale and offset. What is computed is rounded less.
+func (l line) text(x float64) string {
+	text := num(x)
+	if l.num != l.den {
+		text += " × " + num(l.num/l.den)
+	}
+	if l.add != 0 {
+		text += " + " + num(l.add/l.den)
+	}
+	return text
+}
+
 // convert explains what channel.value makes of x.
 func (e *explanation) convert(ch *channel, all []channel, x float64, dst *drivers.Reading) {
 	v := ch.line.at(x)
 	if ch.line != (line{1, 0, 1}) {
-		e.say("(%s × %s + %s) / %s = %s", num(x), num(ch.line.num), num(ch.line.add), num(ch.line.den), num(v))
+		e.say("%s = %s", ch.line.text(x), num(v))
 	}
 	if ch.times >= 0 {
 		if !dst.Has(ch.times) {
