@@ -265,58 +265,6 @@ var modbusExamples = []modbusExample{
 		},
 	},
 	{
-		name: "growatt", table: sim.ModbusInput,
-		set: func(d device) {
-			d.exists(0, 44)
-			d.u16(0, 1)
-			d.u32(1, 70001)
-			d.u16(3, 3456)
-			d.u32(9, 123)
-			d.u32(11, 69000)
-			d.u16(13, 4999)
-			d.u16(14, 2301)
-			d.u32(26, 101)
-			d.u32(28, 123456)
-			d.u16(32, 415)
-		},
-		want: map[string]float64{
-			"status": 1, "pv_power": 7000.1, "pv1_voltage": 345.6, "pv2_power": 12.3, "grid_power": 6900, "frequency": 49.99, "voltage_l1": 230.1,
-			"energy_today": 10.1 * kWh, "energy": 12345.6 * kWh, "temperature": 41.5,
-		},
-	},
-	{
-		name: "sunspec-inverter", table: sim.ModbusHolding,
-		set: func(d device) {
-			d.u32(40000, 0x53756E53) // "SunS"
-			const model = 40069
-			d.exists(model, model+51)
-			d.Set(d.table, model, 101, 50, 873, 873, 0xFFFF, 0xFFFF)
-			d.i16(model+6, -2)
-			d.Set(d.table, model+10, 2301, 0xFFFF, 0xFFFF)
-			d.i16(model+13, -1)
-			d.i16(model+14, 2008)
-			d.i16(model+15, 0)
-			d.u16(model+16, 49987)
-			d.i16(model+17, -3)
-			d.i16(model+18, 201)
-			d.i16(model+19, 1)
-			d.i16(model+20, -32768)
-			d.u32(model+24, 1234567)
-			d.i16(model+26, 1)
-			d.i16(model+31, 20600)
-			d.i16(model+32, -1)
-			d.i16(model+33, -32768)
-			d.i16(model+34, 4375)
-			d.i16(model+37, -2)
-			d.u16(model+38, 4)
-		},
-		want: map[string]float64{
-			"current": 8.73, "current_l1": 8.73, "current_l2": math.NaN(), "voltage_l1": 230.1, "voltage_l3": math.NaN(), "active_power": 2008, "frequency": 49.987,
-			"apparent_power": 2010, "reactive_power": math.NaN(), "energy": 12345670 * wh, "dc_power": 2060, "temperature": math.NaN(),
-			"heat_sink_temperature": 43.75, "status": 4,
-		},
-	},
-	{
 		// A real WE-514's answers, as they were sent to the mbmd project: volts times amperes are its VA,
 		// watts by VA its power factor. Registers between these are not known to exist.
 		name: "orno-we-514", table: sim.ModbusHolding,
@@ -338,9 +286,12 @@ var modbusExamples = []modbusExample{
 	},
 }
 
+// meters gives the examples of all Modbus devices.
+func meters() []modbusExample { return slices.Concat(modbusExamples, inverterExamples) }
+
 // Each device is read over a line, request by request, as the agent does.
 func TestModbusExamples(t *testing.T) {
-	for _, e := range modbusExamples {
+	for _, e := range meters() {
 		t.Run(e.name, func(t *testing.T) {
 			p, ok, err := Lookup(e.name)
 			if err != nil || !ok {

@@ -36,8 +36,15 @@ var motionExamples = []example{
 	},
 	{ // RM-MPU-6000A 4.17 to 4.19: formula, 16384 steps a g, -521 / 340 + 36.53, 131 steps a degree a second.
 		name: "mpu6050", init: []exchange{{"75", "68"}, {"6b01", ""}, {"1a03", ""}, {"1b00", ""}, {"1c00", ""}},
-		read: []exchange{{"3b", "4000c0000000fdf7051efae20000"}},
+		read: []exchange{{"3b", "4000c0000000fdf7051efae20000"}, {"75", "68"}},
 		want: map[string]float64{"acceleration_x": g0, "acceleration_y": -g0, "acceleration_z": 0, "temperature": 35,
+			"rotation_x": 10 * math.Pi / 180, "rotation_y": -10 * math.Pi / 180, "rotation_z": 0},
+		within: 0.003,
+	},
+	{ // The same of an MPU-6500, whose temperature has another scale.
+		name: "mpu6050", init: []exchange{{"75", "70"}, {"6b01", ""}, {"1a03", ""}, {"1b00", ""}, {"1c00", ""}},
+		read: []exchange{{"3b", "4000c0000000fdf7051efae20000"}, {"75", "70"}},
+		want: map[string]float64{"acceleration_x": g0, "acceleration_y": -g0, "acceleration_z": 0,
 			"rotation_x": 10 * math.Pi / 180, "rotation_y": -10 * math.Pi / 180, "rotation_z": 0},
 		within: 0.003,
 	},

@@ -59,7 +59,7 @@ func TestEveryProfileHasAnExampleAndIdentity(t *testing.T) {
 	for _, e := range serialExamples {
 		covered[e.name] = true
 	}
-	for _, e := range modbusExamples {
+	for _, e := range meters() {
 		covered[e.name] = true
 	}
 	var blind []string
