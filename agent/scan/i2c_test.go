@@ -67,7 +67,7 @@ func TestUnknownChips(t *testing.T) {
 	}
 	bus.Attach(0x23, &chip{}) // a BH1750 has no identity
 	r := scan(t, Options{Root: grow(t, header(nil)), Openers: opens(bus)})
-	want(t, r, "0x0b answers, not known: describe it with [profile.…]", "0x3c answers", "0x50 answers, not known, likely an EEPROM", "0x23 answers; nothing tells", "bh1750")
+	want(t, r, "0x0b answers, not known: describe it with [profile.…]", "0x3c answers", "0x50 answers, not known: likely an EEPROM", "0x23 answers; nothing tells", "bh1750")
 	wantNone(t, r, "[[sensor]]\nname = \"bh1750\"", "[bus.i2c1]")
 	if got := r.Found(); got < 4 {
 		t.Errorf("found %d", got)

@@ -195,12 +195,10 @@ func (w *writer) nameless(c *Chip) {
 		w.comment("", fmt.Sprintf("0x%02x: the kernel's driver %s has it: %s", c.Addr, c.Kernel, c.Note))
 	case len(c.Possible) > 0:
 		w.comment("", fmt.Sprintf("0x%02x answers; nothing tells what it is. Possible: use = %s", c.Addr, strings.Join(c.Possible, ", ")))
+	case c.Note != "":
+		w.comment("", fmt.Sprintf("0x%02x answers, not known: %s; a sensor is described with [profile.…], as docs/drivers.md shows", c.Addr, c.Note))
 	default:
-		note := ""
-		if c.Note != "" {
-			note = ", " + c.Note
-		}
-		w.comment("", fmt.Sprintf("0x%02x answers, not known%s: describe it with [profile.…], as docs/drivers.md shows", c.Addr, note))
+		w.comment("", fmt.Sprintf("0x%02x answers, not known: describe it with [profile.…], as docs/drivers.md shows", c.Addr))
 	}
 }
 
