@@ -1,10 +1,6 @@
 package agent
 
-import (
-	"fmt"
-
-	"github.com/telhub/telhub/uplink"
-)
+import "fmt"
 
 // Summary says where samples went: Carried + Received + Derived = Delivered +
 // Stored + InFlight + DeclaredLost + Withheld. After Run has returned nothing
@@ -43,7 +39,7 @@ func (s Summary) String() string {
 func (a *Agent) Summary() Summary {
 	acc := a.pipeline.Accounting()
 	up := a.uplink.Status()
-	dropped := min(a.dropped(&up), up.Stored)
+	dropped := min(a.dropped(), up.Stored)
 	s := Summary{
 		Received: acc.Acquired, Derived: acc.Made, Withheld: acc.Withheld, InFlight: acc.Waiting + up.Memory,
 		Stored: up.Stored - dropped, DeclaredLost: up.Counters.LostTotal() + dropped,
@@ -60,10 +56,9 @@ func (a *Agent) Summary() Summary {
 
 // dropped is how many samples the store gave up for want of room and has yet
 // to declare, when their turn comes.
-func (a *Agent) dropped(up *uplink.Status) uint64 {
+func (a *Agent) dropped() uint64 {
 	if a.store == nil {
 		return 0
 	}
-	n := a.store.Stats().Dropped
-	return n - min(n, up.Declared)
+	return a.store.Stats().Undeclared
 }

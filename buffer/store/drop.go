@@ -65,7 +65,7 @@ func (s *Store) giveUp(wanted func(*segment) bool) bool {
 // giveUpSegment notes what is lost and takes g out of the store. The caller
 // holds commitMu and readMu.
 func (s *Store) giveUpSegment(g *segment, released *[frame.Lanes]frame.ID) {
-	var lost []Note
+	var lost []given
 	for lane := range g.spans {
 		lost = s.losses(lost, frame.Lane(lane), g, released[lane])
 	}
@@ -73,12 +73,9 @@ func (s *Store) giveUpSegment(g *segment, released *[frame.Lanes]frame.ID) {
 	defer s.mu.Unlock()
 	for _, n := range lost {
 		if now := s.st.Released[n.Lane]; now != released[n.Lane] { // meanwhile, of frames that were sent from memory
-			n = n.after(now)
+			n.Note = n.after(now)
 		}
-		if n.Frames > 0 {
-			s.st.Notes = s.st.Notes.add(n)
-			s.dropped += uint64(max(n.N-n.thinned, 0))
-		}
+		s.noteLocked(n)
 	}
 	s.st.Dropped = append(s.st.Dropped[:0], g.no)
 	s.removeLocked(g)
@@ -118,21 +115,27 @@ func (s *Store) inFlightLocked(g *segment) bool {
 
 // losses appends what dropping g loses of a lane. What is in flight is noted
 // apart: when the server has it, the rest is still exactly known.
-func (s *Store) losses(to []Note, lane frame.Lane, g *segment, released frame.ID) []Note {
+func (s *Store) losses(to []given, lane frame.Lane, g *segment, released frame.ID) []given {
 	s.mu.Lock()
 	handed := s.handed[lane]
 	s.mu.Unlock()
 	all := s.loss(lane, g, released)
-	if all.Frames == 0 || !all.From.Less(handed) || !handed.Less(all.To) {
-		return append(to, all)
+	switch {
+	case all.Frames == 0:
+		return to
+	case !all.From.Less(handed):
+		all.Apart = all.From == handed
+		return append(to, given{all, false})
+	case !handed.Less(all.To):
+		return append(to, given{all, true})
 	}
 	first, err := s.extentAfter(g, lane, all.From, handed)
 	rest := s.loss(lane, g, handed)
 	if err != nil || first.Frames == 0 || rest.From != handed {
-		return append(to, all)
+		return append(to, given{all, true})
 	}
 	rest.Apart = true
-	return append(to, Note{Lane: lane, From: all.From, To: handed, Cause: all.Cause, Extent: first}, rest)
+	return append(to, given{Note{Lane: lane, From: all.From, To: handed, Cause: all.Cause, Extent: first}, true}, given{rest, false})
 }
 
 // loss returns what dropping g loses of a lane: no frame, perhaps. A segment

@@ -125,6 +125,9 @@ type Note struct {
 	Cause    frame.Cause
 	Apart    bool `json:",omitempty"` // what lies before was in flight: not to be joined with it
 	Extent
+
+	doubt uint64 // samples that are lost only if a gap record of it is asked for
+	open  uint64 // samples that are lost, while no gap record of it was handed out
 }
 
 // maxNotes bounds the notes; the two oldest neighbours of a lane merge beyond.
@@ -144,7 +147,7 @@ func (ns notes) add(n Note) notes {
 	}
 	if at > 0 {
 		if o := &ns[at-1]; o.Lane == n.Lane && o.Cause == n.Cause && o.To == n.From && !n.Apart {
-			o.To, o.Extent = n.To, o.join(n.Extent)
+			o.append(&n)
 			return ns
 		}
 	}
@@ -157,12 +160,18 @@ func (ns notes) add(n Note) notes {
 	return ns
 }
 
+// append extends a note by one behind it.
+func (n *Note) append(next *Note) {
+	n.To, n.Extent = next.To, n.join(next.Extent)
+	n.doubt, n.open = n.doubt+next.doubt, n.open+next.open
+}
+
 // squeeze merges the first two neighbours of one lane. Frames between them may
 // still exist, so their number stands for no single gap any more.
 func (ns notes) squeeze() notes {
 	for i := 1; i < len(ns); i++ {
 		if a, b := &ns[i-1], ns[i]; a.Lane == b.Lane {
-			a.To, a.Extent = b.To, a.join(b.Extent)
+			a.append(&b)
 			if a.Cause != b.Cause {
 				a.Cause = frame.StoreDamaged
 			}
@@ -196,6 +205,7 @@ func (n Note) after(id frame.ID) Note {
 		return Note{}
 	case n.From.Less(id):
 		n.From, n.N, n.T0Known, n.T0 = id, -1, false, 0
+		n.doubt, n.open = 0, 0
 	}
 	return n
 }

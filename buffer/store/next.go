@@ -107,7 +107,7 @@ func (s *Store) next(lane frame.Lane, after frame.ID, dst *frame.Frame, hand boo
 			return g, err
 		}
 		*ok = true
-		return nil, s.gap(lane, after, end, &at, dst)
+		return nil, s.gap(lane, after, end, &at, dst, hand)
 	case !at.ok:
 		s.took(lane, &at, false)
 		return nil, nil
@@ -134,8 +134,8 @@ func (s *Store) took(lane frame.Lane, at *place, hand bool) {
 	}
 	s.mu.Lock()
 	s.sick[lane] = nil
-	if hand && s.handed[lane].Less(at.id) {
-		s.handed[lane] = at.id
+	if hand {
+		s.handLocked(lane, at)
 	}
 	s.mu.Unlock()
 }
@@ -273,9 +273,12 @@ func (s *Store) load(at *place, dst *frame.Frame) (err error) {
 
 // gap makes dst a gap record for (after, end]. at is the frame behind
 // it, if there is one.
-func (s *Store) gap(lane frame.Lane, after, end frame.ID, at *place, dst *frame.Frame) error {
+func (s *Store) gap(lane frame.Lane, after, end frame.ID, at *place, dst *frame.Frame, hand bool) error {
 	s.mu.Lock()
 	sum, covered := s.st.Notes.within(lane, after, end)
+	if hand {
+		s.tellLocked(lane, after, end)
+	}
 	s.mu.Unlock()
 	info := frame.GapInfo{Cause: frame.StoreDamaged, N: -1, Frames: -1}
 	dst.Lane, dst.Class, dst.ID, dst.Prev = lane, frame.Normal, end, after

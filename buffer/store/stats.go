@@ -15,7 +15,8 @@ type Stats struct {
 	Commits                     int64  // of frames since Open
 	Damaged                     int    // files found damaged since Open, at Open included
 	Notes                       int    // losses not yet declared
-	Dropped                     uint64 // samples given up for want of room since Open
+	Dropped                     uint64 // samples given up for want of room since Open that nobody else has
+	Undeclared                  uint64 // of them, those in no gap record that Next has handed out
 	MaxPayload                  int    // of the largest frame committed
 	ReadErr                     error  // why frames cannot be read back now; nil: they can, or nobody has tried
 }
@@ -39,7 +40,7 @@ func (s *Store) Stats() Stats {
 	st := Stats{
 		PendingFrames: frames, PendingBytes: bytes,
 		Segments: len(s.segs), DiskBytes: s.usedLocked(), MaxBytes: s.o.MaxBytes, BadBytes: s.badBytes,
-		WrittenBytes: s.written, Commits: s.commits, Damaged: s.damaged, Notes: len(s.st.Notes), Dropped: s.dropped, MaxPayload: s.maxFrame,
+		WrittenBytes: s.written, Commits: s.commits, Damaged: s.damaged, Notes: len(s.st.Notes), Dropped: s.dropped, Undeclared: s.undeclaredLocked(), MaxPayload: s.maxFrame,
 	}
 	for lane := range st.Lanes {
 		s.laneLocked(frame.Lane(lane), &st.Lanes[lane])

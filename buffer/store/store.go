@@ -118,14 +118,15 @@ type Store struct {
 	segs   []*segment // ascending numbers
 	active *segment   // the last of segs while it is open for writing; commitMu's, too
 	st     state      // as it is to be written next
-	// handed is the highest frame Next returned: what lies between Released
+	// handed is the highest frame, or end of a gap, that Next returned: what lies between Released
 	// and it is in flight and dropped last.
 	handed  [frame.Lanes]frame.ID
 	written int64 // bytes written to files since Open
 	commits int64
 	damaged int // files set aside since Open, at Open included
 
-	dropped  uint64 // samples given up for want of room since Open
+	dropped  uint64 // samples given up for want of room since Open, see given.go
+	thinned  uint64 // of them, by thinning, of which no gap record was handed out
 	badBytes int64
 	maxFrame int // largest payload stored
 	oldest   [frame.Lanes]oldest

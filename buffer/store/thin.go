@@ -146,7 +146,8 @@ func (s *Store) exchange(g *segment, t *thinner) (err error) {
 	if err == nil {
 		t.made.path = path
 		s.maxFrame = max(s.maxFrame, t.made.largest)
-		s.dropped += uint64(t.dropped)
+		s.dropped += t.dropped
+		s.thinned += t.dropped
 		s.segs = slices.Insert(s.segs, slices.Index(s.segs, g), t.made)
 		for _, old := range t.sources {
 			s.removeLocked(old)
@@ -172,7 +173,7 @@ func (s *Store) thinnerLocked(g *segment) *thinner {
 	made := &segment{segFile: segFile{first: sources[0].first, no: g.no, thin: true}, sealed: true}
 	made.path = s.segPath(made.segFile) + tmpSuffix
 	return &thinner{sources: sources, made: made, aliases: s.st.Aliases,
-		released: s.st.Released, handed: s.handed, fault: s.o.fault, noSync: s.o.noSync}
+		released: s.st.Released, handed: s.handed, elsewhere: s.st.Epoch, fault: s.o.fault, noSync: s.o.noSync}
 }
 
 // joins reports whether g goes on where b ends. What was between them may have

@@ -16,11 +16,12 @@ type thinner struct {
 	sources []*segment // the last one is to be thinned, the one before copied
 	made    *segment   // under a temporary name
 
-	aliases  aliases
-	released [frame.Lanes]frame.ID
-	handed   [frame.Lanes]frame.ID // in flight up to here: kept as they are
-	fault    func() error
-	noSync   bool
+	aliases   aliases
+	released  [frame.Lanes]frame.ID
+	handed    [frame.Lanes]frame.ID // in flight up to here: kept as they are
+	elsewhere uint64                // epoch of which others than lane backfill lie in memory, too
+	fault     func() error
+	noSync    bool
 
 	db      *bolt.DB
 	lane    frame.Lane
@@ -30,8 +31,8 @@ type thinner struct {
 	record  []byte    // records of the frame being read
 	frame   assembler // which they are
 	gap     gapRun
-	dropped int64 // samples
-	written int64 // bytes
+	dropped uint64 // samples that are lost for certain
+	written int64  // bytes
 }
 
 // gapRun is a run of frames that are being given up.
@@ -136,7 +137,9 @@ func (t *thinner) endRun() error {
 	if r.Frames == 0 {
 		return nil
 	}
-	t.dropped += max(r.N, 0)
+	if t.lane == frame.Backfill || t.aliases.id(r.id).Epoch != t.elsewhere {
+		t.dropped += uint64(max(r.N-r.thinned, 0))
+	}
 	info := frame.GapInfo{Cause: r.cause, N: r.N, T0: r.T0, T1: r.T1, T0Known: r.T0Known, Frames: int64(r.Frames)}
 	if !info.T0Known {
 		info.T0 = info.T1

@@ -1,0 +1,86 @@
+package uplink_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/telhub/telhub/uplink"
+	"github.com/telhub/telhub/uplink/frame"
+)
+
+// The server takes the record of what a store has given up, and its reply is
+// lost: the samples are declared all the same, and count as lost.
+func TestALossIsCountedAlthoughTheReplyToItsRecordWasLost(t *testing.T) {
+	inLab(t, func(l *lab) {
+		const n = 1500
+		dropped := l.overfull(n, 0)
+		lost := false
+		l.server.after = func(b *uplink.Batch) error {
+			for i := range b.Items {
+				if b.Items[i].Encoding == "gap" && !lost {
+					lost = true
+					return errGone
+				}
+			}
+			return nil
+		}
+		l.server.come(nil)
+		l.start()
+		l.quiet()
+		s := l.up.Status()
+		l.shutdown()
+		if !lost {
+			t.Fatal("no reply was lost")
+		}
+		delivered := s.Counters.Delivered[frame.Backfill] + s.Counters.Delivered[frame.Live]
+		if got := s.Counters.LostTotal(); got != dropped || got+delivered+s.Skipped != n {
+			t.Errorf("%d are counted as lost, %d delivered and %d skipped; want %d lost of %d", got, delivered, s.Skipped, dropped, n)
+		}
+	})
+}
+
+// While a look into the store that finds nothing is under way, frames are
+// committed: they are backlog, too.
+func TestWhatIsCommittedWhileTheStoreIsReadIsDrained(t *testing.T) {
+	inLab(t, func(l *lab) {
+		blind := &blindStore{}
+		l.wrap = func(s uplink.Store) uplink.Store {
+			blind.Store = s
+			return blind
+		}
+		l.server.leave()
+		l.start()
+		l.wait("the breaker", func(s uplink.Status) bool { return s.Breaker != uplink.Closed })
+		l.submit(0, frame.Normal)
+		l.wait("a commit", func(uplink.Status) bool { return l.store.Stats().Lanes[frame.Backfill].Frames == 1 })
+		blind.looks = make(chan struct{})
+		l.server.come(nil)
+		<-blind.looks
+		for i := range uint64(2) { // the first one waits for the sender, for too long
+			l.submit(1+i, frame.Normal)
+			time.Sleep(4 * time.Second)
+		}
+		l.wait("a commit", func(uplink.Status) bool { return l.store.Stats().Lanes[frame.Backfill].Frames >= 2 })
+		l.quiet()
+		l.shutdown()
+		if n := len(l.server.arrivals(frame.Backfill)) + len(l.server.arrivals(frame.Live)); n != 3 {
+			t.Errorf("%d frames have arrived, want 3", n)
+		}
+	})
+}
+
+// blindStore is a store that once takes a minute to see nothing.
+type blindStore struct {
+	uplink.Store
+	looks chan struct{} // closed when that begins
+}
+
+func (s *blindStore) Next(lane frame.Lane, after frame.ID, dst *frame.Frame) (bool, error) {
+	if s.looks == nil || lane != frame.Backfill {
+		return s.Store.Next(lane, after, dst)
+	}
+	close(s.looks)
+	s.looks = nil
+	time.Sleep(time.Minute)
+	return false, nil
+}
