@@ -1,6 +1,7 @@
 package uplink_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,7 +44,7 @@ func TestALossIsCountedAlthoughTheReplyToItsRecordWasLost(t *testing.T) {
 // committed: they are backlog, too.
 func TestWhatIsCommittedWhileTheStoreIsReadIsDrained(t *testing.T) {
 	inLab(t, func(l *lab) {
-		blind := &blindStore{}
+		blind := &blindStore{looks: make(chan struct{})}
 		l.wrap = func(s uplink.Store) uplink.Store {
 			blind.Store = s
 			return blind
@@ -53,7 +54,7 @@ func TestWhatIsCommittedWhileTheStoreIsReadIsDrained(t *testing.T) {
 		l.wait("the breaker", func(s uplink.Status) bool { return s.Breaker != uplink.Closed })
 		l.submit(0, frame.Normal)
 		l.wait("a commit", func(uplink.Status) bool { return l.store.Stats().Lanes[frame.Backfill].Frames == 1 })
-		blind.looks = make(chan struct{})
+		blind.armed.Store(true)
 		l.server.come(nil)
 		<-blind.looks
 		l.submit(1, frame.Normal) // waits for the sender …
@@ -69,22 +70,22 @@ func TestWhatIsCommittedWhileTheStoreIsReadIsDrained(t *testing.T) {
 }
 
 // blindStore is a store that once takes a minute to see nothing: when it is read
-// for the second time. The first is to count what Redis has.
+// for the second time since it was armed. The first is to count what Redis has.
 type blindStore struct {
 	uplink.Store
+	armed atomic.Bool
+	reads int           // the sender's
 	looks chan struct{} // closed when that begins
-	reads int
 }
 
 func (s *blindStore) Next(lane frame.Lane, after frame.ID, dst *frame.Frame) (bool, error) {
-	if s.looks == nil || lane != frame.Backfill {
+	if !s.armed.Load() || lane != frame.Backfill {
 		return s.Store.Next(lane, after, dst)
 	}
-	if s.reads++; s.reads < 2 {
+	if s.reads++; s.reads != 2 {
 		return s.Store.Next(lane, after, dst)
 	}
 	close(s.looks)
-	s.looks = nil
 	time.Sleep(time.Minute)
 	return false, nil
 }
