@@ -52,6 +52,17 @@ func (s *sender) date(f *frame.Frame) frame.Dating {
 	return d
 }
 
+// reach gives the entry of a gap record the record's own span. The frame's may
+// be shorter: in the store it also says where the next start's gap begins.
+func (s *sender) reach(info *frame.GapInfo, f *frame.Frame, it *Item, d frame.Dating) {
+	if it.T1 = info.T1 + d.Offset; info.T0Known {
+		it.T0 = info.T0 + d.Offset
+	}
+	if it.T0 = min(it.T0, it.T1); d.Quality == frame.Unset && f.Boot != s.o.Boot {
+		_, it.Before = s.o.Dates.Bounds(f.Boot, info.T1)
+	}
+}
+
 // place gives a gap record its beginning, or the bounds of it, where that is
 // known as a date only.
 func (s *sender) place(info *frame.GapInfo, it *Item, d frame.Dating) {
@@ -77,6 +88,7 @@ func (s *sender) renderPayload(f *frame.Frame, it *Item, dating frame.Dating) er
 		if err != nil {
 			return err
 		}
+		s.reach(&info, f, it, dating)
 		s.place(&info, it, dating)
 		if s.buf, err = frame.AppendGapJSON(s.buf, &info, dating.Offset); err != nil {
 			return err
