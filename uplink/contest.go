@@ -51,7 +51,7 @@ func (s *sender) ours(ctx context.Context, lane frame.Lane, mark frame.ID) (bool
 		return false, fmt.Errorf("whose frames the streams end with: %w; %w", err, ErrSent)
 	}
 	raw, err := hex.DecodeString(strings.ReplaceAll(seen.Boot, "-", ""))
-	return ok && err == nil && len(raw) == len(frame.BootID{}) && s.o.Store.Ran(frame.BootID(raw)), nil
+	return ok && err == nil && len(raw) == len(frame.BootID{}) && s.o.Store.Ran(frame.BootID(raw), mark.Epoch), nil
 }
 
 // beginContest lets the lanes be opened anew when the record is safe.

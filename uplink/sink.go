@@ -103,8 +103,9 @@ type Store interface {
 	// is another store's.
 	SetOpened(epoch uint64)
 	Opened() uint64
-	// Ran reports whether a run of this store was in a boot, as far as it knows.
-	Ran(boot frame.BootID) bool
+	// Ran reports whether a run of this store before this one was in a boot and
+	// had an epoch, as far as it knows.
+	Ran(boot frame.BootID, epoch uint64) bool
 }
 
 // Dates tells what is known of wall time; agent/clock satisfies it. All

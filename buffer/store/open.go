@@ -304,7 +304,7 @@ func (s *Store) begin(r *Report) error {
 	if u := r.Unclean; u != nil { // should this run be cut short before it stores that loss, it begins there still
 		s.st.Boot, s.st.Start, s.st.Dating, s.st.Owed = u.Boot, u.LastT1, u.Dating, true
 	}
-	s.st.Boots = rememberBoot(s.st.Boots, s.o.Boot)
+	s.st.Runs = rememberRun(s.st.Runs, s.o.Boot, s.st.Epoch)
 	if len(s.segs) == 0 {
 		s.st.Aliases = nil
 	}

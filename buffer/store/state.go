@@ -24,7 +24,7 @@ type state struct {
 	Dating frame.Dating `json:"dating"` // of Start, if Owed
 	Owed   bool         `json:"owed"`   // the run before had no end, and this one is to declare what that lost
 	Clean  bool         `json:"clean"`  // closed in order
-	Boots  []byte       `json:"boots"`  // the identifiers of the last boots that runs were in, one behind the other: see Ran
+	Runs   []byte       `json:"runs"`   // boot and epoch of the last runs, this one last: see Ran
 
 	Opened   uint64                `json:"opened,omitempty"` // see SetOpened
 	NextSeg  uint64                `json:"next_seg"`
