@@ -103,8 +103,8 @@ type Store interface {
 	// is another store's.
 	SetOpened(epoch uint64)
 	Opened() uint64
-	// Ran reports whether a run of this store before this one was in a boot and
-	// had an epoch, as far as it knows.
+	// Ran reports whether runs of this store were in a boot, and one before this
+	// one had an epoch, as far as it knows.
 	Ran(boot frame.BootID, epoch uint64) bool
 }
 

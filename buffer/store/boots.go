@@ -2,7 +2,6 @@ package store
 
 import (
 	"encoding/binary"
-	"slices"
 
 	"github.com/telhub/telhub/uplink/frame"
 )
@@ -14,20 +13,20 @@ const runsKept = 20
 // runLen is what one takes: a boot's identifier and an epoch.
 const runLen = len(frame.BootID{}) + 8
 
-// Ran reports whether a run of this store, one of the last few before this one,
-// was in a boot and had an epoch. The boot alone does not tell: two agents on one
-// machine are in the same.
+// Ran reports whether runs of this store, among the last few, were in a boot, and
+// whether one before this one had an epoch. They need not be the same run: the
+// record of what an earlier run lost has that run's number and a later boot. The
+// boot alone does not tell: two agents on one machine are in the same.
 func (s *Store) Ran(boot frame.BootID, epoch uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	want := runOf(boot, epoch)
-	earlier := s.st.Runs[:max(0, len(s.st.Runs)-runLen)]
-	for r := range slices.Chunk(earlier, runLen) {
-		if string(r) == string(want) {
-			return true
-		}
+	var in, had bool
+	for n := len(s.st.Runs); n >= runLen; n -= runLen {
+		r := s.st.Runs[n-runLen : n]
+		in = in || string(r[:len(boot)]) == string(boot[:])
+		had = had || n < len(s.st.Runs) && binary.BigEndian.Uint64(r[len(boot):]) == epoch
 	}
-	return false
+	return in && had
 }
 
 func runOf(boot frame.BootID, epoch uint64) []byte {
@@ -40,12 +39,15 @@ func rememberRun(list []byte, boot frame.BootID, epoch uint64) []byte {
 	return next[max(0, len(next)-runsKept*runLen):]
 }
 
-// renameRun gives the last run, which is this one, another epoch.
-func renameRun(list []byte, epoch uint64) []byte {
+// renameRun gives the last run, which is this one, another epoch. One that Redis
+// has heard of stays in the list: it may have frames of it.
+func renameRun(list []byte, epoch uint64, heard bool) []byte {
 	if len(list) < runLen {
 		return list
 	}
-	next := append([]byte(nil), list...)
-	binary.BigEndian.PutUint64(next[len(next)-8:], epoch)
-	return next
+	last := list[len(list)-runLen:]
+	if !heard {
+		list = list[:len(list)-runLen]
+	}
+	return rememberRun(list, frame.BootID(last[:len(frame.BootID{})]), epoch)
 }

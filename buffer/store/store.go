@@ -213,7 +213,8 @@ func (s *Store) Reassign(to uint64) error {
 func (st *state) reassign(to uint64) {
 	st.Aliases = st.Aliases.reassign(st.Epoch, to)
 	renamed := aliases{{st.Epoch, to}} // others are done, or other stores' by now
-	st.Epoch, st.Runs = to, renameRun(st.Runs, to)
+	st.Runs = renameRun(st.Runs, to, st.Opened >= st.Epoch)
+	st.Epoch = to
 	for i := range st.Last {
 		st.Last[i], st.Released[i] = renamed.id(st.Last[i]), renamed.id(st.Released[i])
 	}
