@@ -48,7 +48,7 @@ func (s *sender) ours(ctx context.Context, lane frame.Lane, mark frame.ID) (bool
 	}
 	seen, ok, err := w.LastSeen(ctx, lane, mark)
 	if err != nil {
-		return false, fmt.Errorf("whose frames the streams end with: %w; %w", err, ErrSent)
+		return false, fmt.Errorf("whose frames the streams end with: %w", err)
 	}
 	raw, err := hex.DecodeString(strings.ReplaceAll(seen.Boot, "-", ""))
 	return ok && err == nil && len(raw) == len(frame.BootID{}) && s.o.Store.Ran(frame.BootID(raw), mark.Epoch), nil

@@ -51,8 +51,8 @@ type Batch struct {
 // batch may have arrived or not.
 type Sink interface {
 	// Open connects, raises the fence of every lane and reads their marks as
-	// they were before. A *FencedError says that a lane's fence is higher. An
-	// error that is ErrUnreachable and not ErrSent says that no fence was raised.
+	// they were before. A *FencedError says that a lane's fence is higher. After
+	// any error fences may have been raised or not.
 	Open(ctx context.Context, fence uint64, marks *[frame.Lanes]Mark) (Durability, error)
 	Append(ctx context.Context, b *Batch) error
 	// Sync waits until everything appended before the call is as durable as
@@ -152,13 +152,8 @@ func (d Durability) String() string {
 // ErrPending: the store's memory for uncommitted frames is full.
 var ErrPending = errors.New("store: uncommitted frames fill its memory")
 
-// ErrUnreachable: nobody answers at the server's address, so nothing was sent,
-// unless ErrSent says otherwise.
+// ErrUnreachable: nobody answers at the server's address.
 var ErrUnreachable = errors.New("server unreachable")
-
-// ErrSent: part of an open was sent, and may have arrived, before nobody
-// answered any more.
-var ErrSent = errors.New("it was reached a moment ago")
 
 // ErrLoading: the server is there and reads its data from disk.
 var ErrLoading = errors.New("server is loading its data")

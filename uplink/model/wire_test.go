@@ -241,9 +241,6 @@ func (w *wire) Open(ctx context.Context, fence uint64, marks *[frame.Lanes]uplin
 	w.mu.Unlock()
 	for l := range frame.Lane(frame.Lanes) {
 		text, err := w.script(ctx, l, []string{field(l), number(fence), "0", "0", w.maxlen, deviceName})
-		if errors.Is(err, uplink.ErrUnreachable) && l > 0 {
-			err = fmt.Errorf("%w; %w", err, uplink.ErrSent)
-		}
 		if err != nil {
 			return 0, err
 		}

@@ -67,7 +67,7 @@ func Examine(ctx context.Context, o Options) (*Examination, error) {
 		x.Err = uplink.ErrUnreachable
 		return x, nil
 	}
-	client := o.client(nil)
+	client := o.client()
 	defer client.Close()
 	x.ask(ctx, s, client)
 	return x, nil

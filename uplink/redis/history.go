@@ -24,7 +24,7 @@ type History struct {
 // NewHistory connects nothing yet. Options.Device is not used.
 func NewHistory(o Options) *History {
 	silence()
-	return &History{sink: Sink{o: o}, client: o.client(nil), o: o}
+	return &History{sink: Sink{o: o}, client: o.client(), o: o}
 }
 
 // Close closes the connection.
@@ -53,7 +53,7 @@ func (h *History) Moment(ctx context.Context, shard int, device string) (*Moment
 		after = h.marks(ctx, p, shard, device)
 		return nil
 	})
-	if err != nil && !errors.Is(err, redis.Nil) {
+	if err != nil && !absent(err) {
 		return nil, h.explain(err)
 	}
 	m := &Moment{Before: map[string]string{}, After: map[string]string{}}
@@ -95,7 +95,7 @@ func (h *History) marks(ctx context.Context, p redis.Pipeliner, shard int, devic
 			switch value, err := c.Result(); {
 			case err == nil:
 				to[field[i]] = value
-			case !errors.Is(err, redis.Nil):
+			case !absent(err):
 				return err
 			}
 		}
@@ -144,7 +144,7 @@ func (h *History) Entries(ctx context.Context, shard int, lane frame.Lane, end s
 // page reads the next entries behind last.
 func (h *History) page(ctx context.Context, key, last string, count int64) ([]redis.XMessage, error) {
 	got, err := h.client.XRead(ctx, &redis.XReadArgs{Streams: []string{key, last}, Count: count, Block: -1}).Result()
-	if errors.Is(err, redis.Nil) || err == nil && len(got) == 0 {
+	if absent(err) || err == nil && len(got) == 0 {
 		return nil, nil
 	}
 	if err != nil {

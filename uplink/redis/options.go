@@ -9,7 +9,6 @@ import (
 	"hash/crc32"
 	"net"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -80,13 +79,12 @@ func StreamKey(stream string, shard int, lane string) string {
 // StateKey names the hash that holds the marks of a shard.
 func StateKey(stream string, shard int) string { return StreamKey(stream, shard, "state") }
 
-// client connects nothing yet; it returns a client of one connection a node. It
-// counts in dials, where that is not nil, the connections that it makes.
-func (o *Options) client(dials *atomic.Uint64) redis.UniversalClient {
+// client connects nothing yet; it returns a client of one connection a node.
+func (o *Options) client() redis.UniversalClient {
 	t := &o.Server
 	u := &redis.UniversalOptions{
 		Addrs: t.Addrs, DB: t.DB, MasterName: t.Master,
-		Dialer:                     counting(o.dialer(), dials),
+		Dialer:                     o.dialer(),
 		Protocol:                   2,
 		CredentialsProviderContext: o.credentials,
 		MaxRetries:                 -1, // a retry inside would hide what happened; ours are exact
@@ -142,25 +140,9 @@ func (o *Options) credentials(context.Context) (string, string, error) {
 // next command as well.
 type plainConn struct{ net.Conn }
 
-type dialFunc = func(context.Context, string, string) (net.Conn, error)
-
-// counting counts the connections that dial makes.
-func counting(dial dialFunc, n *atomic.Uint64) dialFunc {
-	if n == nil {
-		return dial
-	}
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		c, err := dial(ctx, network, addr)
-		if err == nil {
-			n.Add(1)
-		}
-		return c, err
-	}
-}
-
 // dialer opens connections: TLS is done here because the files behind it are
 // read anew each time.
-func (o *Options) dialer() dialFunc {
+func (o *Options) dialer() func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		d := net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
 		if o.Server.Network == "unix" {

@@ -27,7 +27,7 @@ type Reader struct {
 // with onlyNew, with what comes next.
 func NewReader(o Options, onlyNew bool) *Reader {
 	silence()
-	r := &Reader{sink: Sink{o: o}, client: o.client(nil), device: o.Device}
+	r := &Reader{sink: Sink{o: o}, client: o.client(), device: o.Device}
 	shard := Shard(o.Device, o.Shards)
 	start := "0"
 	if onlyNew {
@@ -56,7 +56,7 @@ func (r *Reader) Next(ctx context.Context, wait time.Duration, f func(frame.Lane
 	}
 	streams := append(append([]string{}, r.lanes...), r.last...)
 	got, err := r.client.XRead(ctx, &redis.XReadArgs{Streams: streams, Count: readCount, Block: wait}).Result()
-	if errors.Is(err, redis.Nil) {
+	if absent(err) {
 		return false, nil
 	}
 	if err != nil {

@@ -56,6 +56,19 @@ func TestSentinelErrorsSayWhatToDo(t *testing.T) {
 	o.Server.Master = "other"
 	wantText(t, openError(t, o), "other", "master=")
 
+	// Its error has inside what else says that a stream is empty: an audit of a
+	// server that was not found would be balanced.
+	h := NewHistory(o)
+	defer h.Close()
+	if m, err := h.Moment(t.Context(), 0, o.Device); err == nil {
+		t.Errorf("the history of an unknown master is %v", m)
+	}
+	r := NewReader(o, false)
+	defer r.Close()
+	if some, err := r.Next(t.Context(), 0, nil); err == nil {
+		t.Errorf("reading an unknown master gives %v and no error", some)
+	}
+
 	// One sentinel that is away is no trouble.
 	o = sentinelOptions("127.0.0.1:1", x.Sentinel.Addr())
 	s := newSink(t, o)

@@ -29,7 +29,6 @@ type Sink struct {
 
 	appender redis.UniversalClient // owned by the goroutine of Open and Append
 	commands commands
-	dials    atomic.Uint64 // connections that the appender made
 
 	weaker      atomic.Bool   // Sync found that the level does not hold any more
 	alone       time.Time     // since when no replica follows; owned by the goroutine of Sync
@@ -96,13 +95,12 @@ func (s *Sink) Server() string {
 // changed secrets, certificates and addresses take effect.
 func (s *Sink) Open(ctx context.Context, fence uint64, marks *[frame.Lanes]uplink.Mark) (uplink.Durability, error) {
 	s.closeClients()
-	dials := s.dials.Load()
-	s.appender = s.o.client(&s.dials)
+	s.appender = s.o.client()
 	for i := range frame.Lanes {
 		m, err := s.open(ctx, s.appender, frame.Lane(i), fence)
 		if err != nil {
 			s.closeClients() // go-redis would dial on its own for as long as the client is open
-			return 0, s.hungUp(s.sent(err, i > 0, s.dials.Load() != dials))
+			return 0, s.hungUp(err)
 		}
 		marks[i] = m
 	}
@@ -110,18 +108,8 @@ func (s *Sink) Open(ctx context.Context, fence uint64, marks *[frame.Lanes]uplin
 	level := s.detect(ctx, s.appender)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.syncer, s.level, s.fence = s.o.client(nil), level, fence
+	s.syncer, s.level, s.fence = s.o.client(), level, fence
 	return level.durability(), nil
-}
-
-// sent marks an error of an open as uplink.ErrSent where something may have
-// arrived although the last attempt found nobody: a lane was opened, or a
-// client of a cluster, which tries again by itself, had been connected.
-func (s *Sink) sent(err error, opened, connected bool) error {
-	if errors.Is(err, uplink.ErrUnreachable) && (opened || connected && s.o.Server.Topology == Cluster) {
-		return fmt.Errorf("%w; %w", err, uplink.ErrSent)
-	}
-	return err
 }
 
 // evaler is what runs scripts: a client or one of its connections.
