@@ -64,8 +64,8 @@ func TestCommitAllocations(t *testing.T) {
 		frames, bytes int
 		limit         float64
 	}{
-		{"1024 samples", 1, 3 << 10, 90},
-		{"40 KB in one frame", 1, 40 << 10, 450},
+		{"1024 samples", 1, 3 << 10, 110},
+		{"40 KB in one frame", 1, 40 << 10, 550},
 	} {
 		o := testOptions(t.TempDir())
 		o.SegmentBytes, o.MaxBytes, o.noSync = 8<<20, 64<<20, true

@@ -258,7 +258,10 @@ func TestAnOpenThatArrivedInPartIsNoConflict(t *testing.T) {
 		time.Sleep(o.latency + o.latency/2)
 		b.wire.set(linkRefused)
 		time.Sleep(time.Second)
-		if f, _, _ := strings.Cut(h.server.keys.hashes[stateKey][field(0)], ";"); f != "1" {
+		h.server.mu.Lock()
+		f, _, _ := strings.Cut(h.server.keys.hashes[stateKey][field(0)], ";")
+		h.server.mu.Unlock()
+		if f != "1" {
 			t.Fatalf("the first lane's fence is %q: no part of the open arrived", f)
 		}
 		b.wire.set(linkUp)
