@@ -1,36 +1,16 @@
 package config
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"strings"
+
+	"github.com/telhub/telhub/drivers/catalog"
+	"github.com/telhub/telhub/internal/secret"
 )
 
-// maxSecretBytes bounds a password file; what is longer is not a password.
-const maxSecretBytes = 4096
-
 // Secret is text that never shows itself: whatever prints it prints "***".
-type Secret string
-
-// String hides the secret.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "***"
-}
-
-// GoString hides the secret from %#v.
-func (s Secret) GoString() string { return s.String() }
-
-// MarshalText hides the secret from JSON.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// Reveal gives the secret itself.
-func (s Secret) Reveal() string { return string(s) }
+type Secret = secret.Text
 
 // URL is an address that may hold a password, which its String does not show.
 type URL string
@@ -47,35 +27,9 @@ func (u URL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 // Reveal gives the URL as it was configured, password included.
 func (u URL) Reveal() string { return string(u) }
 
-// Redacted replaces the password in a URL by ***. It also works on text that
-// is not a valid URL, because messages show those: everything between a colon
-// and the last @ goes, and so does whatever stands where a port should but is
-// no number, because then the @ may have been forgotten.
-func Redacted(url string) string {
-	start := 0
-	if i := strings.Index(url, "://"); i >= 0 {
-		start = i + len("://")
-	}
-	scheme, rest := url[:start], url[start:]
-	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-		if colon := strings.IndexByte(rest[:at], ':'); colon >= 0 {
-			return scheme + rest[:colon+1] + "***" + rest[at:]
-		}
-		return url
-	}
-	hosts, path, hasPath := strings.Cut(rest, "/")
-	parts := strings.Split(hosts, ",")
-	for i, h := range parts {
-		name, port, found := strings.Cut(h, ":")
-		if found && !strings.HasPrefix(h, "[") && strings.Trim(port, "0123456789") != "" {
-			parts[i] = name + ":***"
-		}
-	}
-	if hasPath {
-		path = "/" + path
-	}
-	return scheme + strings.Join(parts, ",") + path
-}
+// Redacted replaces the password in a URL by ***, also in text that is not a
+// valid URL, because messages show those.
+func Redacted(url string) string { return redisurl.Redacted(url) }
 
 // Password returns the Redis password in force, read anew so that a changed
 // file is seen at the next connection. The first of these wins: the variable
@@ -86,7 +40,8 @@ func (r *Redis) Password() (string, error) {
 		return r.EnvPassword.Reveal(), nil
 	}
 	if r.PasswordFile != "" {
-		return readSecret(r.PasswordFile)
+		text, err := secret.Read(r.PasswordFile)
+		return text.Reveal(), err
 	}
 	target, err := ParseRedisURL(r.URL.Reveal())
 	if err != nil {
@@ -95,39 +50,13 @@ func (r *Redis) Password() (string, error) {
 	return target.Password.Reveal(), nil
 }
 
-// readSecret reads a secret from a file without its final line break.
-func readSecret(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxSecretBytes+1))
-	if err != nil {
-		return "", err
-	}
-	if len(b) > maxSecretBytes {
-		return "", fmt.Errorf("%s: longer than %d bytes, so hardly a password", path, maxSecretBytes)
-	}
-	b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
-	if len(b) == 0 {
-		return "", fmt.Errorf("%s: is empty", path)
-	}
-	return string(b), nil
-}
-
 // CheckFiles reports the files that the configuration names and this process
 // cannot read. "telhub check" shows them as warnings, since it may run as
 // another user or on another machine; "telhub run" refuses to start with them.
 // Device nodes are not among them: those may appear later.
 func (c *Config) CheckFiles() Problems {
 	var ps Problems
-	for _, f := range []struct{ path, file string }{
-		{"redis.password_file", c.Redis.PasswordFile},
-		{"redis.ca_file", c.Redis.CAFile},
-		{"redis.cert_file", c.Redis.CertFile},
-		{"redis.key_file", c.Redis.KeyFile},
-	} {
+	for _, f := range c.files() {
 		if f.file == "" {
 			continue
 		}
@@ -139,6 +68,29 @@ func (c *Config) CheckFiles() Problems {
 		}
 	}
 	return ps
+}
+
+// named is a file that a key of the configuration names.
+type named struct{ path, file string }
+
+// files lists them; those that are not set are empty.
+func (c *Config) files() []named {
+	list := []named{
+		{"redis.password_file", c.Redis.PasswordFile},
+		{"redis.ca_file", c.Redis.CAFile},
+		{"redis.cert_file", c.Redis.CertFile},
+		{"redis.key_file", c.Redis.KeyFile},
+	}
+	for i := range c.Sensors {
+		s := &c.Sensors[i]
+		for j := range s.Engine.Options {
+			if o := &s.Engine.Options[j]; o.Type == catalog.File {
+				file, _ := s.Options[o.Name].(string)
+				list = append(list, named{"sensor[" + s.Name + "]." + o.Name, file})
+			}
+		}
+	}
+	return list
 }
 
 func readable(path string) error {
