@@ -209,7 +209,7 @@ func megabytes(n float64) string {
 // Cost computes what a configuration can cost. It opens nothing.
 func Cost(cfg *config.Config) (*Costs, error) {
 	var reg metrics.Registry
-	p, err := build(cfg, Openers{}, &reg)
+	p, err := build(cfg, Openers{dry: true}, &reg)
 	if err != nil {
 		return nil, err
 	}

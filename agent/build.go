@@ -70,7 +70,7 @@ func build(cfg *config.Config, open Openers, reg *metrics.Registry) (*plan, erro
 		case catalog.Link:
 			err = p.addLink(cfg, b, reg)
 		default:
-			err = p.addStream(cfg, b, &streams)
+			err = p.addStream(cfg, b, open, &streams)
 		}
 		if err != nil {
 			return nil, err
@@ -160,7 +160,7 @@ func (p *plan) polled(s *config.Sensor, dev drivers.Sensor, reg *metrics.Registr
 }
 
 // addStream plans the device on a serial port.
-func (p *plan) addStream(cfg *config.Config, b *config.Bus, infos *[]sensorInfo) error {
+func (p *plan) addStream(cfg *config.Config, b *config.Bus, open Openers, infos *[]sensorInfo) error {
 	for i := range cfg.Sensors {
 		s := &cfg.Sensors[i]
 		if s.Bus != b.Name {
@@ -170,7 +170,9 @@ func (p *plan) addStream(cfg *config.Config, b *config.Bus, infos *[]sensorInfo)
 		if err != nil {
 			return err
 		}
-		stream, err := catalog.OpenStream(s.Spec())
+		spec := s.Spec()
+		spec.Dry = open.dry
+		stream, err := catalog.OpenStream(spec)
 		if err != nil {
 			return fmt.Errorf("sensor %s: %w", s.Name, err)
 		}

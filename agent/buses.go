@@ -32,6 +32,7 @@ type Openers struct {
 	Root string
 
 	trace *Trace // of the one reading that is taken; nil is none
+	dry   bool   // files that options name stay unread
 }
 
 func (o *Openers) i2c(path string, timeout time.Duration) (I2C, error) {

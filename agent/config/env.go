@@ -5,9 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/telhub/telhub/internal/toml"
-
+	"github.com/telhub/telhub/drivers/catalog"
 	"github.com/telhub/telhub/internal/spell"
+	"github.com/telhub/telhub/internal/toml"
 )
 
 // envPrefix begins the name of every variable that concerns telhub.
@@ -39,26 +39,44 @@ func envName(path string) string {
 
 // environment applies the variables. It runs after the file's buses are known.
 func (l *loader) environment(env []string) {
-	credentials := ""
 	for _, e := range env {
 		name, value, _ := strings.Cut(e, "=")
 		switch {
 		case name == envCredentials:
-			credentials = value
+			l.credentials = value
 		case strings.HasPrefix(name, envPrefix):
 			l.variable(name, value)
 		}
 	}
-	if credentials != "" && l.cfg.Redis.PasswordFile == "" {
-		l.credential(credentials)
+	if file := l.credential(credentialPassword); file != "" && l.cfg.Redis.PasswordFile == "" {
+		l.cfg.Redis.PasswordFile = file
 	}
 }
 
-// credential takes the password file that systemd provides, if it does.
-func (l *loader) credential(dir string) {
-	file := filepath.Join(dir, credentialPassword)
-	if _, err := os.Stat(file); err == nil {
-		l.cfg.Redis.PasswordFile = file
+// credential gives the file of that name that systemd provides, if it does.
+func (l *loader) credential(name string) string {
+	if l.credentials == "" {
+		return ""
+	}
+	file := filepath.Join(l.credentials, name)
+	if _, err := os.Stat(file); err != nil {
+		return ""
+	}
+	return file
+}
+
+// sensorCredentials takes the files that systemd provides for the options that
+// a sensor was not given: SENSOR_key for key_file and key.
+func (l *loader) sensorCredentials(d *draft) {
+	for i := range d.Engine.Options {
+		o := &d.Engine.Options[i]
+		secret := strings.TrimSuffix(o.Name, "_file")
+		if o.Type != catalog.File || d.Name == "" || d.Options[o.Name] != nil || d.Options[secret] != nil {
+			continue
+		}
+		if file := l.credential(d.Name + "_" + secret); file != "" {
+			d.Options[o.Name] = file
+		}
 	}
 }
 

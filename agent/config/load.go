@@ -130,6 +130,8 @@ type loader struct {
 	byName   map[string]*draft // sensors
 	unsure   bool              // an expression does not compile: nobody can tell what it is derived from
 	problems Problems
+
+	credentials string // directory with systemd's credentials; "" = there is none
 }
 
 func (l *loader) add(at place, path string, f fault) {

@@ -1,20 +1,16 @@
 package config
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 
+	"github.com/telhub/telhub/drivers/catalog"
 	"github.com/telhub/telhub/internal/redisurl"
+	"github.com/telhub/telhub/internal/secret"
 )
 
-// maxSecretBytes bounds a password file; what is longer is not a password.
-const maxSecretBytes = 4096
-
 // Secret is text that never shows itself: whatever prints it prints "***".
-type Secret = redisurl.Secret
+type Secret = secret.Text
 
 // URL is an address that may hold a password, which its String does not show.
 type URL string
@@ -44,7 +40,8 @@ func (r *Redis) Password() (string, error) {
 		return r.EnvPassword.Reveal(), nil
 	}
 	if r.PasswordFile != "" {
-		return readSecret(r.PasswordFile)
+		text, err := secret.Read(r.PasswordFile)
+		return text.Reveal(), err
 	}
 	target, err := ParseRedisURL(r.URL.Reveal())
 	if err != nil {
@@ -53,39 +50,13 @@ func (r *Redis) Password() (string, error) {
 	return target.Password.Reveal(), nil
 }
 
-// readSecret reads a secret from a file without its final line break.
-func readSecret(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxSecretBytes+1))
-	if err != nil {
-		return "", err
-	}
-	if len(b) > maxSecretBytes {
-		return "", fmt.Errorf("%s: longer than %d bytes, so hardly a password", path, maxSecretBytes)
-	}
-	b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
-	if len(b) == 0 {
-		return "", fmt.Errorf("%s: is empty", path)
-	}
-	return string(b), nil
-}
-
 // CheckFiles reports the files that the configuration names and this process
 // cannot read. "telhub check" shows them as warnings, since it may run as
 // another user or on another machine; "telhub run" refuses to start with them.
 // Device nodes are not among them: those may appear later.
 func (c *Config) CheckFiles() Problems {
 	var ps Problems
-	for _, f := range []struct{ path, file string }{
-		{"redis.password_file", c.Redis.PasswordFile},
-		{"redis.ca_file", c.Redis.CAFile},
-		{"redis.cert_file", c.Redis.CertFile},
-		{"redis.key_file", c.Redis.KeyFile},
-	} {
+	for _, f := range c.files() {
 		if f.file == "" {
 			continue
 		}
@@ -97,6 +68,29 @@ func (c *Config) CheckFiles() Problems {
 		}
 	}
 	return ps
+}
+
+// named is a file that a key of the configuration names.
+type named struct{ path, file string }
+
+// files lists them; those that are not set are empty.
+func (c *Config) files() []named {
+	list := []named{
+		{"redis.password_file", c.Redis.PasswordFile},
+		{"redis.ca_file", c.Redis.CAFile},
+		{"redis.cert_file", c.Redis.CertFile},
+		{"redis.key_file", c.Redis.KeyFile},
+	}
+	for i := range c.Sensors {
+		s := &c.Sensors[i]
+		for j := range s.Engine.Options {
+			if o := &s.Engine.Options[j]; o.Type == catalog.File {
+				file, _ := s.Options[o.Name].(string)
+				list = append(list, named{"sensor[" + s.Name + "]." + o.Name, file})
+			}
+		}
+	}
+	return list
 }
 
 func readable(path string) error {

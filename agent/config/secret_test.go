@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/telhub/telhub/agent/config"
+	"github.com/telhub/telhub/drivers/catalog"
 )
 
 const password = "hunter2"
@@ -132,5 +133,77 @@ func TestRedacted(t *testing.T) {
 		if got := config.Redacted(url); got != want {
 			t.Errorf("%s: got %s, want %s", url, got, want)
 		}
+	}
+}
+
+const meterKey = "71f0e2d3c4b5a69788796a5b4c3d2e1f"
+
+// meter is a sensor with a key; more are lines of its table.
+func meter(more string) string {
+	return "[[sensor]]\nname = \"meter\"\nuse = \"p1\"\nport = \"/dev/ttyUSB0\"\n" + more
+}
+
+func TestAMetersKeyIsNeverShown(t *testing.T) {
+	c := mustParse(t, meter("key = \""+meterKey+"\"\nauth = \""+meterKey+"\"\n"))
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+		if s := fmt.Sprintf(format, *c); strings.Contains(s, meterKey) {
+			t.Errorf("%s shows the key", format)
+		}
+	}
+	if b, err := json.Marshal(c.Sensors[0].Options); err != nil || strings.Contains(string(b), meterKey) {
+		t.Errorf("JSON shows the key: %s, %v", b, err)
+	}
+	for name, line := range map[string]string{
+		"too short":    "key = \"" + meterKey[:30] + "\"",
+		"no text":      "key = 71029988",
+		"control":      "key = \"" + meterKey[:30] + "\\u0001\"",
+		"not quoted":   "key = " + meterKey[:8],
+		"both":         "key = \"" + meterKey + "\"\nkey_file = \"/etc/telhub/meter_key\"",
+		"a wrong auth": "key_file = \"/etc/telhub/meter_key\"\nauth = \"" + meterKey[:30] + "\"",
+		"several":      "key = [\"" + meterKey + "\"]",
+	} {
+		_, err := config.Parse("test.toml", []byte(meter(line)), nil)
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		} else if s := err.Error(); strings.Contains(s, meterKey[:8]) || strings.Contains(s, "71029988") {
+			t.Errorf("%s: the message shows the key: %s", name, s)
+		}
+	}
+}
+
+// The key's file is looked at, but not read, before the agent starts.
+func TestAMetersKeyComesFromItsFileOrFromSystemd(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "meter_key")
+	if err := os.WriteFile(file, []byte(meterKey+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ name, lines, want string }{
+		{"named", "key_file = \"/elsewhere/key\"", "/elsewhere/key"},
+		{"credential", "", file},
+		{"the key itself", "key = \"" + meterKey + "\"", ""},
+	} {
+		c := mustParse(t, meter(test.lines), "CREDENTIALS_DIRECTORY="+dir)
+		if got, _ := c.Sensors[0].Options["key_file"].(string); got != test.want {
+			t.Errorf("%s: key_file is %q, want %q", test.name, got, test.want)
+		}
+	}
+	c := mustParse(t, meter("key_file = \"/nonexistent/key\""))
+	ps := c.CheckFiles()
+	if len(ps) != 1 || ps[0].Path != "sensor[meter].key_file" {
+		t.Fatalf("problems %v, want one of sensor[meter].key_file", ps)
+	}
+	if _, err := catalog.OpenStream(c.Sensors[0].Spec()); err == nil || !strings.Contains(err.Error(), "key_file: open /nonexistent/key") {
+		t.Errorf("opened: %v", err)
+	}
+	c = mustParse(t, meter("key_file = \""+file+"\""))
+	if _, err := catalog.OpenStream(c.Sensors[0].Spec()); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(file, []byte("00"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := catalog.OpenStream(c.Sensors[0].Spec()); err == nil || !strings.Contains(err.Error(), "want the 32 hexadecimal digits") {
+		t.Errorf("a short key: %v", err)
 	}
 }

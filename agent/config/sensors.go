@@ -74,7 +74,11 @@ func (l *loader) sensors(t *toml.Node) {
 func (l *loader) fail(d *draft, key string, f fault) {
 	d.broken = true
 	if n := d.table.Fields[key]; n != nil {
-		l.add(l.at(n), d.label+"."+key, f)
+		at := l.at(n)
+		if k := findKey(optionKeys(&d.Engine), key); k != nil && k.secret {
+			at.shown = ""
+		}
+		l.add(at, d.label+"."+key, f)
 		return
 	}
 	path := d.label
@@ -108,6 +112,7 @@ func (l *loader) readSensor(i int, t *toml.Node) *draft {
 	}
 	l.findEngine(d)
 	l.options(d)
+	l.sensorCredentials(d)
 	return d
 }
 
@@ -176,6 +181,9 @@ func (l *loader) options(d *draft) {
 			if !f.ok() {
 				l.fail(d, name, f)
 				continue
+			}
+			if k.secret {
+				v = Secret(v.(string))
 			}
 			d.Options[name] = v
 			continue
@@ -268,7 +276,7 @@ func (d *draft) likelyOutputs() []string {
 // optionTypes translates the catalog's types.
 var optionTypes = [...]Type{
 	catalog.Text: Text, catalog.Choice: Choice, catalog.Int: Int, catalog.Float: Float, catalog.Bool: Bool,
-	catalog.Duration: Duration, catalog.Texts: Texts, catalog.Channels: Channels,
+	catalog.Duration: Duration, catalog.Texts: Texts, catalog.Channels: Channels, catalog.File: Text, catalog.Secret: Text,
 }
 
 // optionKeys gives an engine's options as keys.
@@ -278,7 +286,10 @@ func optionKeys(e *catalog.Engine) []Key {
 		keys[i] = Key{
 			Path: o.Name, Type: optionTypes[o.Type], Default: o.Default, Unit: o.Unit,
 			Min: o.Min, Max: o.Max, Allowed: o.Allowed, Doc: o.Doc, Example: o.Example,
-			check: checkPlain,
+			check: checkPlain, secret: o.Type == catalog.Secret,
+		}
+		if o.Type == catalog.File {
+			keys[i].check = checkPath
 		}
 	}
 	return keys

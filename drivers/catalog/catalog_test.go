@@ -12,6 +12,7 @@ import (
 	"github.com/telhub/telhub/drivers"
 	"github.com/telhub/telhub/drivers/catalog"
 	"github.com/telhub/telhub/drivers/sim"
+	"github.com/telhub/telhub/internal/secret"
 )
 
 // lookup finds an engine that has to exist.
@@ -215,8 +216,8 @@ func TestComplaintsNameTheOption(t *testing.T) {
 			"oversampling_temperature": int64(1), "power_mode": "forced", "standby": time.Second,
 		}},
 		{"line", "format", "is missing", nil},
-		{"p1", "key", "want the 32 hexadecimal digits", catalog.Options{"key": "12"}},
-		{"p1", "auth", "has no meaning without key", catalog.Options{"auth": "00112233445566778899aabbccddeeff"}},
+		{"p1", "key", "want the 32 hexadecimal digits", catalog.Options{"key": secret.Text("12")}},
+		{"p1", "auth", "has no meaning without key", catalog.Options{"auth": secret.Text("00112233445566778899aabbccddeeff")}},
 		{"p1", "out", `output "total"`, catalog.Options{"out": []catalog.Channel{{Name: "total", Key: "15.8.0"}}}},
 		{"sml", "server", "in hexadecimal digits", catalog.Options{"server": "meter"}},
 		{"sml", "out", `unit "kWh"`, catalog.Options{"out": []catalog.Channel{{Name: "total", Key: "1-0:15.8.0", Unit: "kWh"}}}},

@@ -47,6 +47,8 @@ const (
 	Duration             // time.Duration
 	Texts                // []string
 	Channels             // []Channel
+	File                 // string, a full path
+	Secret               // secret.Text, which no message shows
 )
 
 // Option describes one setting of an engine. Default, Min and Max are text in
@@ -120,6 +122,10 @@ type Spec struct {
 
 	Root  string        // Local: where /sys, /proc and /dev are; "" is /
 	Every time.Duration // Local: the period, for devices that measure by themselves
+
+	// Dry leaves files that options name unread: what is made is to be looked
+	// at, not used.
+	Dry bool
 }
 
 // Frames is how a line carries Modbus requests.
@@ -181,6 +187,7 @@ type Facts struct {
 // Check makes the sensor without a bus and returns what it learned, or the
 // engine's complaint about options that do not fit together.
 func Check(spec Spec) (Facts, error) {
+	spec.Dry = true
 	d, err := openUnconnected(spec)
 	if err != nil {
 		return Facts{}, refine(err, &spec.Engine)

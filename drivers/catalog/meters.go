@@ -1,12 +1,16 @@
 package catalog
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/telhub/telhub/drivers"
 	"github.com/telhub/telhub/drivers/p1"
 	"github.com/telhub/telhub/drivers/sml"
 	"github.com/telhub/telhub/drivers/vedirect"
+	"github.com/telhub/telhub/internal/secret"
 )
 
 // p1Options are never changed.
@@ -24,11 +28,16 @@ var p1Options = []Option{
 		Doc: "Refuse telegrams without a checksum, as DSMR 2.2 and 3 send them. Without it they are taken until one with a checksum was seen.",
 	},
 	{
-		Name: "key", Type: Text, Example: `"056f9b0cfedf150e889bead52fa7a174"`,
-		Doc: "Luxembourg: the decryption key that the grid operator gives to the customer, 32 hexadecimal digits.",
+		Name: "key_file", Type: File, Example: `"/etc/telhub/meter_key"`,
+		Doc: "Luxembourg: a file with the decryption key that the grid operator gives to the customer, 32 hexadecimal digits, read when the agent starts. " +
+			"Without it the systemd credential <sensor>_key ($CREDENTIALS_DIRECTORY) is used if there is one.",
 	},
 	{
-		Name: "auth", Type: Text, Example: `"00112233445566778899aabbccddeeff"`,
+		Name: "key", Type: Secret, Example: `"056f9b0cfedf150e889bead52fa7a174"`,
+		Doc: "Luxembourg: that key itself. It works, but who may read the configuration can then read the meter; key_file is better.",
+	},
+	{
+		Name: "auth", Type: Secret, Example: `"00112233445566778899aabbccddeeff"`,
 		Doc: "Luxembourg: the authentication key, where it is another than everybody's.",
 	},
 	{
@@ -38,17 +47,40 @@ var p1Options = []Option{
 }
 
 func newP1(s *Spec) (drivers.Stream, error) {
+	key, err := meterKey(s)
+	if err != nil {
+		return nil, fmt.Errorf("p1: %w", err)
+	}
 	o := p1.Options{
 		Zone:       value[time.Duration](s.Options, "zone"),
 		Clock:      value[bool](s.Options, "clock"),
 		RequireCRC: value[bool](s.Options, "require_crc"),
-		Key:        value[string](s.Options, "key"),
-		Auth:       value[string](s.Options, "auth"),
+		Key:        key.Reveal(),
+		Auth:       value[secret.Text](s.Options, "auth").Reveal(),
 	}
 	for _, c := range value[[]Channel](s.Options, "out") {
 		o.Outputs = append(o.Outputs, p1.Output(c))
 	}
 	return p1.New(o)
+}
+
+// meterKey is the meter's key, from the configuration or its file. Without
+// reading the file it is some key: whether there is one changes what fits.
+func meterKey(s *Spec) (secret.Text, error) {
+	key, file := value[secret.Text](s.Options, "key"), value[string](s.Options, "key_file")
+	switch {
+	case file == "":
+		return key, nil
+	case key != "":
+		return "", errors.New("key: there is a key_file, too; delete one of the two")
+	case s.Dry:
+		return secret.Text(strings.Repeat("0", 32)), nil
+	}
+	key, err := secret.Read(file)
+	if err != nil {
+		return "", fmt.Errorf("key_file: %w", err)
+	}
+	return key, nil
 }
 
 // smlOptions are never changed.

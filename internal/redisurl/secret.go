@@ -1,26 +1,13 @@
 package redisurl
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/telhub/telhub/internal/secret"
+)
 
 // Secret is text that never shows itself: whatever prints it prints "***".
-type Secret string
-
-// String hides the secret.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "***"
-}
-
-// GoString hides the secret from %#v.
-func (s Secret) GoString() string { return s.String() }
-
-// MarshalText hides the secret from JSON.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// Reveal gives the secret itself.
-func (s Secret) Reveal() string { return string(s) }
+type Secret = secret.Text
 
 // Redacted replaces the password in a URL by ***. It also works on text that
 // is not a valid URL, because messages show those: everything between a colon
