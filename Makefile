@@ -45,7 +45,7 @@ reproducible: ## build for arm64 twice, from two directories with caches of thei
 test: ## install what tests need (Debian, as root) and run all of them
 	scripts/test-deps.sh
 	$(GO) test -race -shuffle=on -timeout 15m ./...
-	$(GO) test -count=1 -timeout 10m -run 'Alloc|Against|Soak' ./... # exact without the race detector
+	$(GO) test -count=1 -timeout 10m -run 'Alloc|Against|Soak|Histories' ./... # exact without the race detector, and ten times as many histories
 
 .PHONY: test-arm
 test-arm: ## run the tests under qemu-user for arm64 and armv7

@@ -42,16 +42,26 @@ func (s *sender) suspects(j *job) bool {
 // another's frames in their place declared that before it sent its own. The
 // fence does not tell: an open without an answer leaves one, too.
 func (s *sender) ours(ctx context.Context, lane frame.Lane, mark frame.ID) (bool, error) {
-	w, ok := s.o.Sink.(Witness)
-	if !ok {
-		return false, nil
-	}
-	seen, ok, err := w.LastSeen(ctx, lane, mark)
+	_, ok, err := s.lastOfOurs(ctx, lane, mark)
 	if err != nil {
 		return false, fmt.Errorf("whose frames the streams end with: %w", err)
 	}
+	return ok, nil
+}
+
+// lastOfOurs asks the sink for the frame that a lane ends with; ok is false
+// where that cannot be found, or is not of a run of this board.
+func (s *sender) lastOfOurs(ctx context.Context, lane frame.Lane, mark frame.ID) (seen Seen, ok bool, err error) {
+	w, can := s.o.Sink.(Witness)
+	if !can {
+		return seen, false, nil
+	}
+	seen, ok, err = w.LastSeen(ctx, lane, mark)
+	if !ok || err != nil || s.o.Store == nil {
+		return seen, ok, err
+	}
 	raw, err := hex.DecodeString(strings.ReplaceAll(seen.Boot, "-", ""))
-	return ok && err == nil && len(raw) == len(frame.BootID{}) && s.o.Store.Ran(frame.BootID(raw), mark.Epoch), nil
+	return seen, err == nil && len(raw) == len(frame.BootID{}) && s.o.Store.Ran(frame.BootID(raw), mark.Epoch), nil
 }
 
 // beginContest lets the lanes be opened anew when the record is safe.

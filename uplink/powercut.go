@@ -139,14 +139,14 @@ func (k *keeper) bootMilli(s *Seen, info *frame.GapInfo) (int64, bool) {
 	return s.Stamp - dating.Offset, info.T0Known && dating.Quality != frame.Unset
 }
 
-// look asks the sink how far the streams reach.
+// look asks the sink how far this board's frames in the streams reach. Another
+// agent's, under this device's name, say nothing of what this one lost.
 func (s *sender) look(ctx context.Context, j *job) {
-	w, ok := s.o.Sink.(Witness)
-	if !ok || !j.look {
+	if !j.look {
 		return
 	}
 	for i := range j.marks {
-		if seen, ok, _ := w.LastSeen(ctx, frame.Lane(i), j.marks[i].ID); ok {
+		if seen, ok, _ := s.lastOfOurs(ctx, frame.Lane(i), j.marks[i].ID); ok {
 			j.seen[i] = seen
 		}
 	}

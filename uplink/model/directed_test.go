@@ -129,6 +129,21 @@ func TestARecordThatAnotherAgentOvertookIsDeclared(t *testing.T) {
 	})
 }
 
+// Where another agent's frames end says nothing of what a power cut took from
+// this one: the gap record begins where its own store ends.
+func TestAnotherAgentsFramesDoNotBoundAPowerCut(t *testing.T) {
+	directedAgents(t, alwaysServer, setup{}, 2, func(h *history) {
+		a, b := h.boards[0], h.boards[1]
+		h.link = linkSilent
+		a.start()
+		a.submit(3, frame.Normal, 16)
+		time.Sleep(time.Millisecond)
+		a.cut(false)
+		time.Sleep(time.Minute)
+		b.overtake(1)
+	})
+}
+
 // What an agent holds below the numbers of another one stays to be declared,
 // whatever becomes of the run that finds it, until its record is on flash.
 func TestAConflictIsDeclaredAlthoughTheRunThatFindsItIsCut(t *testing.T) {
