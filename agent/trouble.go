@@ -163,7 +163,7 @@ const stuckAfter = 30 * time.Second
 func (a *Agent) Health() httpapi.Health {
 	up := a.uplink.Status()
 	_, stuck := a.Moving()
-	h := httpapi.Health{Checks: []httpapi.Check{
+	h := httpapi.Health{Version: a.opts.Version, Checks: []httpapi.Check{
 		{Name: "pipeline", OK: stuck < stuckAfter, Detail: "samples move"},
 		{Name: "uplink", OK: up.Connected && !up.Fenced, Detail: a.server()},
 		{Name: "spool", OK: a.store != nil && up.StoreErr == nil, Detail: a.cfg.Spool.Path},

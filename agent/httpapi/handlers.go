@@ -87,22 +87,22 @@ func (h *handler) detailed(w http.ResponseWriter, r *http.Request) {
 
 func (h *handler) live(w http.ResponseWriter, r *http.Request) {
 	s := h.source.Health()
-	sendHealth(w, r, "live", s.Live, s.Checks)
+	sendHealth(w, r, "live", s.Live, s)
 }
 
 func (h *handler) ready(w http.ResponseWriter, r *http.Request) {
 	s := h.source.Health()
-	sendHealth(w, r, "ready", s.Ready, s.Checks)
+	sendHealth(w, r, "ready", s.Ready, s)
 }
 
-// sendHealth answers 200, or 503 with what failed.
-func sendHealth(w http.ResponseWriter, r *http.Request, what string, ok bool, checks []Check) {
+// sendHealth answers 200 with the program's version, or 503 with what failed.
+func sendHealth(w http.ResponseWriter, r *http.Request, what string, ok bool, s Health) {
 	if ok {
-		sendJSON(w, r, map[string]string{"status": what})
+		sendJSON(w, r, map[string]string{"status": what, "version": s.Version})
 		return
 	}
 	var failed []string
-	for _, c := range checks {
+	for _, c := range s.Checks {
 		if !c.OK {
 			failed = append(failed, strings.TrimSuffix(c.Name+": "+c.Detail, ": "))
 		}

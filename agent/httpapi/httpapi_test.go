@@ -76,7 +76,7 @@ func do(t *testing.T, method, url, host string) (*http.Response, string) {
 }
 
 func TestAnswers(t *testing.T) {
-	src := &fake{health: Health{Live: true, Checks: []Check{{Name: "uplink", OK: true}, {Name: "spool", Detail: "disk full"}, {Name: "sensors"}}}}
+	src := &fake{health: Health{Live: true, Version: "v7", Checks: []Check{{Name: "uplink", OK: true}, {Name: "spool", Detail: "disk full"}, {Name: "sensors"}}}}
 	url := start(t, options("127.0.0.1:0", src)).URL()
 	const asJSON, asProblem = "application/json", "application/problem+json"
 	tests := []struct {
@@ -88,7 +88,7 @@ func TestAnswers(t *testing.T) {
 		{"GET", "", 200, "text/html; charset=utf-8", "<!DOCTYPE html>"},
 		{"HEAD", "", 200, "text/html; charset=utf-8", ""},
 		{"GET", "metrics", 200, "text/plain; version=0.0.4; charset=utf-8", "up 1\n"},
-		{"GET", "health/live", 200, asJSON, `{"status":"live"}`},
+		{"GET", "health/live", 200, asJSON, `{"status":"live","version":"v7"}`},
 		{"GET", "health/ready", 503, asProblem, `"detail":"not ready: spool: disk full; sensors"`},
 		{"GET", "health/detailed", 200, asJSON, `"ready":false`},
 		{"GET", "api/status", 200, asJSON, `"problems":[]`},

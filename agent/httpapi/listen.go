@@ -10,10 +10,15 @@ import (
 	"syscall"
 )
 
-// listen opens what http.listen names.
+// listen opens what http.listen names, or takes it from systemd.
 func listen(where string) (net.Listener, error) {
 	path, isUnix := strings.CutPrefix(where, "unix:")
 	if !isUnix {
+		if ln, err := inherited(where, os.Getenv, os.Getpid()); ln != nil {
+			return ln, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("http.listen = %q: %w", where, err)
+		}
 		ln, err := net.Listen("tcp", where)
 		if err != nil {
 			return nil, fmt.Errorf("http.listen = %q: %w%s", where, err, hint(err))
@@ -44,7 +49,7 @@ func hint(err error) string {
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return "; this machine does not have that address (yet): use 127.0.0.1 or 0.0.0.0"
 	case errors.Is(err, syscall.EACCES):
-		return "; ports below 1024 need CAP_NET_BIND_SERVICE: choose a higher one"
+		return "; ports below 1024 are for root: choose a higher one, or let systemd open it (telhub.socket)"
 	}
 	return ""
 }

@@ -175,6 +175,8 @@ type Health struct {
 	Live   bool    `json:"live"`  // the process works: a restart would not help
 	Ready  bool    `json:"ready"` // it acquires samples and can deliver or store them
 	Checks []Check `json:"checks"`
+
+	Version string `json:"version"` // of the program: an update waits until the new one answers
 }
 
 // Check is one thing that Health looked at.
