@@ -75,12 +75,20 @@ func (b *board) kernel() kernel {
 			}
 			*dst = uapi.ChipInfo{Lines: uint32(len(c.names))}
 			copy(dst.Label[:], c.label)
+			for name := range b.chips {
+				if b.chips[name] == c {
+					copy(dst.Name[:], name)
+				}
+			}
 			return nil
 		},
 		info: func(fd int, dst *uapi.LineInfoV2) error {
 			c := of(fd)
 			copy(dst.Name[:], c.names[dst.Offset])
-			copy(dst.Consumer[:], c.used[int(dst.Offset)])
+			if user := c.used[int(dst.Offset)]; user != "" {
+				copy(dst.Consumer[:], user)
+				dst.Flags |= uapi.LineFlagV2Used
+			}
 			return nil
 		},
 		line: func(fd int, request *uapi.LineRequest) error { return b.request(of(fd), request) },

@@ -19,6 +19,13 @@ const (
 	keep, keepSoft = 64, 1024
 )
 
+// What helps, where a look and a request come to the same.
+const (
+	fewerLines = "the chip has fewer lines; gpioinfo lists them"
+	usedBy     = "one program or driver at a time has a line; this one is used by "
+	noVersion2 = "the kernel is older than 5.10 or was built without version 2 of its GPIO interface"
+)
+
 // find opens the chip and says in s.info.Offset which line is meant. A chip
 // can have another number after each boot and another kernel: its label and
 // the lines' names stay.
@@ -109,7 +116,7 @@ func text(b []byte) []byte {
 func (s *Sensor) take(chip int) error {
 	s.err.There.Reset()
 	if s.info.Offset >= s.chip.Lines {
-		return s.err.Set("request", drivers.ErrIdentity, "the chip has fewer lines; gpioinfo lists them")
+		return s.err.Set("request", drivers.ErrIdentity, fewerLines)
 	}
 	s.edges.soft = false
 	err := s.ask(chip, s.opt.Debounce)
@@ -125,11 +132,11 @@ func (s *Sensor) take(chip int) error {
 		if s.kernel.info(chip, &s.info) == nil {
 			s.err.There.Add(text(s.info.Consumer[:]), nil)
 		}
-		return s.err.Set("request", drivers.ErrBusy, "one program or driver at a time has a line; this one is used by ")
+		return s.err.Set("request", drivers.ErrBusy, usedBy)
 	case unix.ENXIO, unix.ENODEV:
 		return s.err.Set("request", drivers.ErrIdentity, `this line has no interrupt, so its edges cannot be counted; its level can be read: only = ["level"]`)
 	case unix.ENOTTY:
-		return s.err.Set("request", drivers.ErrIdentity, "the kernel is older than 5.10 or was built without version 2 of its GPIO interface")
+		return s.err.Set("request", drivers.ErrIdentity, noVersion2)
 	case unix.EACCES, unix.EPERM:
 		return s.err.Set("request", err, "the kernel keeps this line for itself")
 	case unix.EINVAL:

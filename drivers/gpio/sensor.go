@@ -97,6 +97,34 @@ func (s *Sensor) Init() error {
 	return nil
 }
 
+// Look sees whether the line is there and free. It requests nothing and changes
+// nothing.
+func (s *Sensor) Look() error {
+	chip, err := s.find()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(chip)
+	s.err.There.Reset()
+	if s.info.Offset >= s.chip.Lines {
+		return s.err.Set("find", drivers.ErrIdentity, fewerLines)
+	}
+	s.info = uapi.LineInfoV2{Offset: s.info.Offset}
+	switch err := s.kernel.info(chip, &s.info); {
+	case err == unix.ENOTTY:
+		return s.err.Set("find", drivers.ErrIdentity, noVersion2)
+	case err != nil:
+		return s.err.Fail("find", err)
+	case s.info.Flags&uapi.LineFlagV2Used != 0:
+		s.err.There.Add(text(s.info.Consumer[:]), nil)
+		return s.err.Set("find", drivers.ErrBusy, usedBy)
+	}
+	return nil
+}
+
+// Node is the device node of the chip that Look or Init has found.
+func (s *Sensor) Node() string { return "/dev/" + string(text(s.chip.Name[:])) }
+
 // Close gives the line back to the kernel. Init requests it again.
 func (s *Sensor) Close() error {
 	if s.fd < 0 {

@@ -68,6 +68,21 @@ func (s *Sensor) Init() error {
 			return err
 		}
 	}
+	return s.openAll()
+}
+
+// Look sees whether the device and its channels are there. It changes nothing.
+func (s *Sensor) Look() error {
+	s.close()
+	if err := s.find(); err != nil {
+		return err
+	}
+	defer s.close()
+	return s.openAll()
+}
+
+// openAll opens the files of the channels that somebody wants.
+func (s *Sensor) openAll() error {
 	for i := range s.inputs {
 		if in := &s.inputs[i]; in.wanted {
 			if err := s.open(in); err != nil {

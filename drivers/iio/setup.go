@@ -49,6 +49,31 @@ func (b *Buffered) Reopen() error {
 	return nil
 }
 
+// Look sees whether the device, its buffer, the channels and the trigger are
+// there. It changes nothing, and does not open the node, which would take the
+// buffer from a program that reads it.
+func (b *Buffered) Look() error {
+	if err := b.find(); err != nil {
+		return err
+	}
+	dir := b.dir.String()
+	files, _ := filepath.Glob(filepath.Join(dir, "scan_elements/in_*_en")) // its only error is a bad pattern
+	found := make(map[string]bool)
+	for _, file := range files {
+		found[elementName(file, "_en")] = true
+	}
+	if err := b.hasElements(found); err != nil {
+		return err
+	}
+	if b.opt.Trigger != "" && b.triggerDir(b.opt.Trigger) == "" {
+		return b.fail("find trigger", drivers.ErrUnplugged, b.makeTrigger())
+	}
+	return nil
+}
+
+// Node is the device node that Look or Reopen has found.
+func (b *Buffered) Node() string { return "/dev/" + string(b.entry[:b.nEntry]) }
+
 // open opens the device's node. The kernel gives a buffer to one program at a
 // time, so from here on nobody else changes it.
 func (b *Buffered) open() error {
@@ -138,10 +163,7 @@ func (b *Buffered) change(path, value string, always bool) error {
 
 // elements has the kernel scan the channels and the time, and nothing else.
 func (b *Buffered) elements(dir string) error {
-	files, err := filepath.Glob(filepath.Join(dir, "scan_elements/in_*_en"))
-	if err != nil || len(files) == 0 {
-		return b.fail("find scan_elements", drivers.ErrIdentity, "the device's driver has no buffer, or its trigger is missing (some need an interrupt in the device tree): read it without buffered = true")
-	}
+	files, _ := filepath.Glob(filepath.Join(dir, "scan_elements/in_*_en")) // its only error is a bad pattern
 	found := make(map[string]bool)
 	for _, file := range files {
 		name := elementName(file, "_en")
@@ -153,6 +175,14 @@ func (b *Buffered) elements(dir string) error {
 		if err := b.change(file, value, false); err != nil {
 			return b.fail("set "+filepath.Base(file), err, "")
 		}
+	}
+	return b.hasElements(found)
+}
+
+// hasElements sees that the buffer can scan the channels and the time.
+func (b *Buffered) hasElements(found map[string]bool) error {
+	if len(found) == 0 {
+		return b.fail("find scan_elements", drivers.ErrIdentity, "the device's driver has no buffer, or its trigger is missing (some need an interrupt in the device tree): read it without buffered = true")
 	}
 	if !found[stamped] {
 		return b.fail("find in_timestamp_en", drivers.ErrIdentity, "the device's buffer has no time stamps: read it without buffered = true")

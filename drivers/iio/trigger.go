@@ -22,7 +22,7 @@ func (b *Buffered) trigger(dir string) (string, error) {
 		case errors.Is(err, fs.ErrNotExist):
 			return "", b.fail("set trigger", drivers.ErrIdentity, "this device takes none, its own FIFO paces it: remove trigger")
 		case err != nil || b.triggerDir(b.opt.Trigger) == "":
-			return "", b.fail("set trigger", orUnplugged(err), "there is "+b.triggers()+"; one by a timer is made by modprobe iio-trig-hrtimer and mkdir /sys/kernel/config/iio/triggers/hrtimer/"+b.opt.Trigger)
+			return "", b.fail("set trigger", orUnplugged(err), b.makeTrigger())
 		}
 	}
 	text, err := os.ReadFile(path)
@@ -33,6 +33,11 @@ func (b *Buffered) trigger(dir string) (string, error) {
 		return "", b.fail("read current_trigger", err, "")
 	}
 	return string(sysfs.Line(text)), nil
+}
+
+// makeTrigger says how the trigger that was asked for comes to be.
+func (b *Buffered) makeTrigger() string {
+	return "there is " + b.triggers() + "; one by a timer is made by modprobe iio-trig-hrtimer and mkdir /sys/kernel/config/iio/triggers/hrtimer/" + b.opt.Trigger
 }
 
 func orUnplugged(err error) error {
