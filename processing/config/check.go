@@ -62,26 +62,16 @@ func checkTaskType(s string) fault {
 	return checkPrintable(s)
 }
 
-// checkPrefix holds the keys' prefix to what "<prefix>:{<shard>}:…" can carry
-// without moving its hash tag.
-func checkPrefix(s string) fault {
+// checkStream holds the name of telhub's streams to what
+// "<stream>:{<shard>}:<lane>" can carry without moving its hash tag.
+func checkStream(s string) fault {
 	switch {
-	case s == "":
-		return fault{"is empty", `write "ttp"`}
 	case strings.ContainsAny(s, "{} \t"):
 		return fault{"may not hold spaces or braces", "braces mark the shard in a key"}
 	case len(s) > maxName:
-		return fault{"is longer than " + strconv.Itoa(maxName) + " characters", "choose a shorter prefix"}
+		return fault{"is longer than " + strconv.Itoa(maxName) + " characters", "write telhub's redis.stream"}
 	}
 	return checkPrintable(s)
-}
-
-// checkStream is checkPrefix for a name that may be missing.
-func checkStream(s string) fault {
-	if s == "" {
-		return fault{}
-	}
-	return checkPrefix(s)
 }
 
 // checkPath holds a file name to a full path, because nobody knows the

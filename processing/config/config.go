@@ -36,6 +36,7 @@ type Redis struct {
 	CAFile       string
 	CertFile     string
 	KeyFile      string
+	Conns        int // a node
 
 	EnvPassword Secret // TTP_REDIS_PASSWORD; exported, because fmt hides only fields that it may call
 }
@@ -50,6 +51,7 @@ type Queue struct {
 	Timeout     time.Duration
 	MaxAttempts int
 	Dedup       time.Duration // how long the receipt of an enqueued ID is kept
+	UniqueFor   time.Duration // how long a unique key holds at most
 }
 
 // Worker is the pool of "ttp run".

@@ -11,5 +11,6 @@
 // that it is given and nothing else; the password and certificate files that
 // the configuration names are looked at by CheckFiles and read when they are
 // needed, because they may change while ttp runs. The package imports
-// internal/toml, internal/spell and internal/redisurl.
+// internal/toml, internal/spell, internal/redisurl and
+// internal/secret.
 package config

@@ -52,42 +52,52 @@ var rootKeys = []key{
 		doc:   "Private key of the client certificate, in PEM.",
 		field: func(t target) any { return &t.cfg.Redis.KeyFile },
 	},
+	{
+		path: "redis.conns", kind: whole, def: "32", min: "4", max: "10000", example: "64",
+		doc:   "Connections to one node of Redis at most.",
+		field: func(t target) any { return &t.cfg.Redis.Conns },
+	},
 
 	{
-		path: "queue.prefix", kind: text, def: "ttp", example: `"plant7"`, check: checkPrefix,
+		path: "queue.prefix", kind: text, def: "ttp", example: `"plant7"`, check: checkName,
 		doc:   "First part of all keys. Programs with another prefix do not see each other's tasks.",
 		field: func(t target) any { return &t.cfg.Queue.Prefix },
 	},
 	{
-		path: "queue.shards", kind: whole, def: "1", min: "1", max: "1024", example: "16",
+		path: "queue.shards", kind: whole, def: "1", min: "1", max: "4096", example: "16",
 		doc: "Parts that each queue is cut into. The same number for all producers and workers; one serves a single Redis well, " +
 			"a cluster wants several times its masters.",
 		field: func(t target) any { return &t.cfg.Queue.Shards },
 	},
 	{
-		path: "queue.max_payload", kind: size, def: "1MiB", min: "1", max: "64MiB", example: `"256KiB"`,
+		path: "queue.max_payload", kind: size, def: "256KiB", min: "1", max: "16MiB", example: `"1MiB"`,
 		doc:   "Largest payload of a task. A larger one is refused at enqueue.",
 		field: func(t target) any { return &t.cfg.Queue.MaxPayload },
 	},
 	{
-		path: "queue.max_len", kind: whole, def: "0", min: "0", max: "1000000000", example: "1000000",
+		path: "queue.max_len", kind: whole, def: "5000000", min: "0", max: "1000000000", example: "100000",
 		doc:   "Tasks that may wait in one stream (a queue's class in one shard). Further ones are refused at enqueue: nothing is dropped. 0 does not limit them.",
 		field: func(t target) any { return &t.cfg.Queue.MaxLen },
 	},
 	{
-		path: "queue.timeout", kind: duration, def: "1m", min: "10ms", max: "1d", example: `"5m"`,
+		path: "queue.timeout", kind: duration, def: "30s", min: "1ms", max: "7d", example: `"5m"`,
 		doc:   "Longest run of one attempt, where the task does not say otherwise.",
 		field: func(t target) any { return &t.cfg.Queue.Timeout },
 	},
 	{
-		path: "queue.max_attempts", kind: whole, def: "25", min: "1", max: "1000", example: "5",
+		path: "queue.max_attempts", kind: whole, def: "10", min: "1", max: "1000", example: "5",
 		doc:   "Attempts after which a task is a dead letter, where the task does not say otherwise.",
 		field: func(t target) any { return &t.cfg.Queue.MaxAttempts },
 	},
 	{
-		path: "queue.dedup", kind: duration, def: "1h", min: "1m", max: "7d", example: `"24h"`,
+		path: "queue.dedup", kind: duration, def: "1h", min: "1s", max: "365d", example: `"24h"`,
 		doc:   "How long an enqueued ID is known: enqueued again within this time it gives the first receipt and no second task.",
 		field: func(t target) any { return &t.cfg.Queue.Dedup },
+	},
+	{
+		path: "queue.unique_for", kind: duration, def: "24h", min: "1s", max: "365d", example: `"7d"`,
+		doc:   "How long a unique key holds at most, counted from when its task is due. It is released as soon as the task is over.",
+		field: func(t target) any { return &t.cfg.Queue.UniqueFor },
 	},
 
 	{
@@ -143,7 +153,7 @@ var rootKeys = []key{
 		field: func(t target) any { return &t.cfg.Telemetry.Group },
 	},
 	{
-		path: "telemetry.batch", kind: whole, def: "256", min: "1", max: "10000", example: "1000",
+		path: "telemetry.batch", kind: whole, def: "500", min: "1", max: "10000", example: "1000",
 		doc:   "Frames that one transaction writes at most.",
 		field: func(t target) any { return &t.cfg.Telemetry.Batch },
 	},

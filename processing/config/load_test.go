@@ -52,14 +52,16 @@ password_file = "/p"
 ca_file = "/ca"
 cert_file = "/c"
 key_file = "/k"
+conns = 5
 [queue]
 prefix = "plant7"
 shards = 16
-max_payload = "256KiB"
+max_payload = "1MiB"
 max_len = 1_000
 timeout = "5m"
 max_attempts = 3
 dedup = "1d"
+unique_for = "2d"
 [worker]
 name = "w1"
 count = 8
@@ -101,10 +103,10 @@ kind = "echo"
 	want := &config.Config{
 		Log: config.Log{Level: "debug", Format: "console"},
 		Redis: config.Redis{
-			URL: "rediss+sentinel://a,b/1?master=m", User: "ttp", PasswordFile: "/p", CAFile: "/ca", CertFile: "/c", KeyFile: "/k", EnvPassword: "x",
+			URL: "rediss+sentinel://a,b/1?master=m", User: "ttp", PasswordFile: "/p", CAFile: "/ca", CertFile: "/c", KeyFile: "/k", Conns: 5, EnvPassword: "x",
 		},
 		Queue: config.Queue{
-			Prefix: "plant7", Shards: 16, MaxPayload: 1000, MaxLen: 1000, Timeout: 5 * time.Minute, MaxAttempts: 3, Dedup: 24 * time.Hour,
+			Prefix: "plant7", Shards: 16, MaxPayload: 1000, MaxLen: 1000, Timeout: 5 * time.Minute, MaxAttempts: 3, Dedup: 24 * time.Hour, UniqueFor: 48 * time.Hour,
 		},
 		Worker: config.Worker{Name: "w1", Count: 9, Queues: []string{"c", "d"}, Lease: 10 * time.Second, Drain: 10 * time.Minute},
 		Telemetry: config.Telemetry{
@@ -155,7 +157,8 @@ var mistakes = []struct {
 		`ttp.toml:5: redis.cert_file = "/c": a client certificate needs both cert_file and key_file; add the other one`,
 	}},
 	{text: "[redis]\npassword_file = \"pw\"", want: []string{`ttp.toml:2: redis.password_file = "pw": is not a full path; begin it with /`}},
-	{text: "[queue]\nprefix = \"a{b\"", want: []string{`ttp.toml:2: queue.prefix = "a{b": may not hold spaces or braces; braces mark the shard in a key`}},
+	{text: "[queue]\nprefix = \"a{b\"", want: []string{`ttp.toml:2: queue.prefix = "a{b": may hold only the letters A to Z, a to z, digits, and - _ .; choose such a name`}},
+	{text: "[telemetry]\nstream = \"a{b\"", want: []string{`ttp.toml:2: telemetry.stream = "a{b": may not hold spaces or braces; braces mark the shard in a key`}},
 	{text: "[queue]\nmax_payload = \"1 elephant\"", want: []string{`ttp.toml:2: queue.max_payload = "1 elephant": is not a size; write a number with kB, MB, KiB or MiB, as in "256KiB"`}},
 	{text: "[worker]\nqueues = []", want: []string{"ttp.toml:2: worker.queues = […]: is empty; name at least one, or delete the line"}},
 	{text: "[worker]\nqueues = [\"a\", \"b c\"]", want: []string{`ttp.toml:2: worker.queues = […]: holds "b c", which may hold only the letters A to Z, a to z, digits, and - _ .; choose such a name`}},
@@ -191,7 +194,7 @@ var mistakes = []struct {
 		text: "[worker]\ncount = 0\n[queue]\nshards = 0", env: []string{"TTP_WORKER_LEASE=x"},
 		want: []string{
 			"ttp.toml:2: worker.count = 0: must be from 1 to 4096; write it as in 16",
-			"ttp.toml:4: queue.shards = 0: must be from 1 to 1024; write it as in 16",
+			"ttp.toml:4: queue.shards = 0: must be from 1 to 4096; write it as in 16",
 			`TTP_WORKER_LEASE: worker.lease = x: is not a duration; write a number with ms, s, m, h or d, as in "10s" or "1h30m"`,
 		},
 	},

@@ -1,21 +1,16 @@
 package config
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
-	"io"
 	"net/url"
 	"os"
 
 	"github.com/telhub/telhub/internal/redisurl"
+	"github.com/telhub/telhub/internal/secret"
 )
 
-// maxSecretBytes bounds a password file; what is longer is not a password.
-const maxSecretBytes = 4096
-
 // Secret is text that never shows itself: whatever prints it prints "***".
-type Secret = redisurl.Secret
+type Secret = secret.Text
 
 // URL is an address that may hold a password, which its String does not show.
 type URL string
@@ -42,7 +37,7 @@ func Redacted(url string) string { return redisurl.Redacted(url) }
 // redis_password), the password in redis.url. It is empty when there is none.
 func (r *Redis) Password() (string, error) {
 	if r.EnvPassword != "" || r.PasswordFile != "" {
-		return secret(r.EnvPassword, r.PasswordFile)
+		return password(r.EnvPassword, r.PasswordFile)
 	}
 	u, err := redisurl.Parse(r.URL.Reveal())
 	return u.Password.Reveal(), err
@@ -52,43 +47,23 @@ func (r *Redis) Password() (string, error) {
 // postgres.password_file or the credential postgres_password, postgres.url.
 func (p *Postgres) Password() (string, error) {
 	if p.EnvPassword != "" || p.PasswordFile != "" {
-		return secret(p.EnvPassword, p.PasswordFile)
+		return password(p.EnvPassword, p.PasswordFile)
 	}
 	u, err := url.Parse(p.URL.Reveal())
 	if err != nil { // checked when it was loaded; the error would show the password
 		return "", errors.New("postgres.url is not a URL")
 	}
-	password, _ := u.User.Password()
-	return password, nil
+	text, _ := u.User.Password()
+	return text, nil
 }
 
-// secret gives what the environment held, or else the file holds now.
-func secret(env Secret, file string) (string, error) {
+// password gives what the environment held, or else the file holds now.
+func password(env Secret, file string) (string, error) {
 	if env != "" {
 		return env.Reveal(), nil
 	}
-	return readSecret(file)
-}
-
-// readSecret reads a secret from a file without its final line break.
-func readSecret(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxSecretBytes+1))
-	if err != nil {
-		return "", err
-	}
-	if len(b) > maxSecretBytes {
-		return "", fmt.Errorf("%s: longer than %d bytes, so hardly a password", path, maxSecretBytes)
-	}
-	b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
-	if len(b) == 0 {
-		return "", fmt.Errorf("%s: is empty", path)
-	}
-	return string(b), nil
+	text, err := secret.Read(file)
+	return text.Reveal(), err
 }
 
 // CheckFiles reports the files that the configuration names and this process
