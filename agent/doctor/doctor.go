@@ -49,6 +49,8 @@ func checks() []check {
 		{"user", (*exam).user},
 		{"i2c", (*exam).i2c},
 		{"serial", (*exam).serial},
+		{"tcp", (*exam).tcp},
+		{"kernel", (*exam).kernelSensors},
 		{"redis", (*exam).redis},
 		{"store", (*exam).store},
 		{"clock", (*exam).clock},

@@ -91,7 +91,9 @@ func (x *exam) needs(group string) bool {
 	case "dialout":
 		return slices.ContainsFunc(x.cfg.Buses, func(b config.Bus) bool { return b.Port != "" })
 	}
-	return len(x.cfg.Indicators) > 0
+	return len(x.cfg.Indicators) > 0 ||
+		slices.ContainsFunc(x.cfg.Sensors, func(s config.Sensor) bool { return s.Use == "gpio" }) ||
+		slices.ContainsFunc(x.cfg.Buses, func(b config.Bus) bool { return b.Power.Chip != "" })
 }
 
 // join says how the user comes into a group.
@@ -148,6 +150,8 @@ func (x *exam) openCure(path string, mode os.FileMode, st *syscall.Stat_t) strin
 		match, group = `SUBSYSTEM=="i2c-dev"`, "i2c"
 	case strings.Contains(path, "gpiochip"):
 		match, group = `SUBSYSTEM=="gpio"`, "gpio"
+	case strings.Contains(path, "iio:device"):
+		return x.iioRule()
 	case mode.IsDir():
 		return fmt.Sprintf("chown %s %s && chmod u+rwx %s", x.who.name, path, path)
 	}
