@@ -1,0 +1,357 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// runner measures one part after the other.
+type runner struct {
+	o        Options
+	p        place
+	rep      *Report
+	progress io.Writer
+	systems  []Contender
+}
+
+// Run measures what the options say and tells progress in lines.
+func Run(ctx context.Context, o Options, progress io.Writer) (*Report, error) {
+	r := &runner{o: o, progress: progress, rep: &Report{Rounds: o.Rounds}}
+	if err := r.settle(ctx); err != nil {
+		return nil, err
+	}
+	for _, name := range o.Systems {
+		r.systems = append(r.systems, r.contender(name)...)
+	}
+	for _, part := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"ceilings", r.ceilings}, {"flood", r.floods}, {"split", r.splits}, {"open", r.opens},
+		{"workers", r.workers}, {"backlog", r.backlogs}, {"late", r.lates}, {"shards", r.shards},
+	} {
+		if !o.has(part.name) || o.URL != "" && part.name == "shards" {
+			continue
+		}
+		if err := part.run(ctx); err != nil {
+			return nil, err
+		}
+	}
+	r.rep.Model = model(r.rep)
+	r.rep.Goals = goals(r.rep, o)
+	return r.rep, nil
+}
+
+// contender is what a name of --systems stands for.
+func (r *runner) contender(name string) []Contender {
+	switch name {
+	case "ttp":
+		return []Contender{TTP()}
+	case "asynq":
+		return []Contender{AsynqStock()}
+	case "asynq-tuned":
+		return []Contender{AsynqTuned(r.o.Servers)}
+	}
+	return []Contender{Raw(false), Raw(true)}
+}
+
+// queues are the systems that can do all that a queue does.
+func (r *runner) queues() (list []Contender) {
+	for _, c := range r.systems {
+		if !c.Inline {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// settle divides the processors and looks at the machine.
+func (r *runner) settle(ctx context.Context) error {
+	all, err := cpus()
+	if err != nil {
+		return err
+	}
+	m := &r.rep.Machine
+	m.CPUs, m.Arch, m.Go, m.Clients = len(all), runtime.GOARCH, runtime.Version(), all
+	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
+		m.Load = strings.TrimSpace(string(load))
+	}
+	r.p.url = r.o.URL
+	if r.o.Pin != "off" && r.o.URL == "" && len(all) > 1 && runtime.GOOS == "linux" {
+		last := len(all) - 1
+		r.p.redis, m.Redis = all[last:], all[last:]
+		if r.o.Pin == "auto" {
+			m.Clients = all[:last]
+			if err := pin(os.Getpid(), m.Clients); err != nil {
+				return err
+			}
+		}
+	}
+	srv, err := r.p.start(ctx, AOFOff)
+	if err != nil {
+		return err
+	}
+	m.Server = srv.Version(ctx)
+	return srv.Close()
+}
+
+// subject is measured once a round; keep is false in the round that warms up.
+type subject struct {
+	name string
+	run  func(ctx context.Context, keep bool) error
+}
+
+// add makes a subject whose results go into a new series.
+func add[T any](all *[]Series[T], system, label string, k Case, run func(context.Context) (T, error)) subject {
+	i := len(*all)
+	*all = append(*all, Series[T]{System: system, Label: label, Case: k})
+	return subject{system + ", " + label, func(ctx context.Context, keep bool) error {
+		x, err := run(ctx)
+		if err == nil && keep {
+			(*all)[i].Runs = append((*all)[i].Runs, x)
+		}
+		return err
+	}}
+}
+
+// turns measures the subjects by turns, each round beginning with another.
+func (r *runner) turns(ctx context.Context, part string, rounds int, warm bool, subjects []subject) error {
+	first := 0
+	if warm {
+		first = -1
+	}
+	for round := first; round < rounds; round++ {
+		for i := range subjects {
+			s := subjects[(i+max(round, 0))%len(subjects)]
+			begin := time.Now()
+			if err := s.run(ctx, round >= 0); err != nil {
+				return fmt.Errorf("%s: %s: %w", part, s.name, err)
+			}
+			fmt.Fprintf(r.progress, "%s %d/%d: %s: %.1f s\n", part, round+1, rounds, s.name, time.Since(begin).Seconds())
+		}
+	}
+	return nil
+}
+
+// base is the case that parts have in common: the first of each list.
+func (r *runner) base() Case {
+	return Case{Tasks: r.o.Tasks, Payload: r.o.Payloads[0], Handler: r.o.Handlers[0], AOF: r.o.AOFs[0], Workers: r.o.Workers}.fit()
+}
+
+// Limits of one run: what Redis is to hold, and how long handlers take all together.
+const (
+	maxQueued = 256 << 20
+	maxWork   = 10 * time.Second
+)
+
+// fit keeps a run within the limits.
+func (k Case) fit() Case {
+	k.Tasks = min(k.Tasks, maxQueued/k.Payload)
+	if k.Handler > 0 {
+		k.Tasks = min(k.Tasks, int(float64(k.Workers)*float64(maxWork)/float64(k.Handler)))
+	}
+	return k
+}
+
+// cases vary one property at a time.
+func (r *runner) cases() []Case {
+	base := r.base()
+	list := []Case{base}
+	for _, p := range r.o.Payloads[1:] {
+		k := base
+		k.Payload = p
+		list = append(list, k.fit())
+	}
+	for _, h := range r.o.Handlers[1:] {
+		k := base
+		k.Handler = h
+		list = append(list, k.fit())
+	}
+	if r.o.URL != "" {
+		return list
+	}
+	for _, a := range r.o.AOFs[1:] {
+		k := base
+		k.AOF = a
+		list = append(list, k)
+	}
+	return list
+}
+
+func (r *runner) ceilings(ctx context.Context) error {
+	k := r.base()
+	var list []subject
+	for _, depth := range xaddDepths {
+		list = append(list, add(&r.rep.Ceilings, "redis-benchmark", fmt.Sprintf("XADD -P %d", depth), k, func(ctx context.Context) (Ceiling, error) {
+			return r.p.xadd(ctx, k, depth)
+		}))
+	}
+	list = append(list, add(&r.rep.Ceilings, "enqueue script", fmt.Sprintf("EVALSHA of %d", scriptBatch), k, func(ctx context.Context) (Ceiling, error) {
+		return r.p.script(ctx, k)
+	}))
+	return r.turns(ctx, "ceilings", r.o.Rounds, r.o.Warmup, list)
+}
+
+func (r *runner) floods(ctx context.Context) error {
+	var list []subject
+	for i, k := range r.cases() {
+		for _, c := range r.systems {
+			if c.Inline && k.Handler > 0 || c.Inline && i > 0 && k.AOF != r.o.AOFs[0] {
+				continue
+			}
+			list = append(list, add(&r.rep.Floods, c.Name, k.String(), k, func(ctx context.Context) (Flood, error) { return r.p.flood(ctx, c, k) }))
+		}
+	}
+	return r.turns(ctx, "flood", r.o.Rounds, r.o.Warmup, list)
+}
+
+func (r *runner) splits(ctx context.Context) error {
+	k := r.base()
+	var list []subject
+	for _, c := range r.systems {
+		list = append(list, add(&r.rep.Splits, c.Name, k.String(), k, func(ctx context.Context) (Split, error) { return r.p.split(ctx, c, k) }))
+	}
+	return r.turns(ctx, "split", r.o.Rounds, r.o.Warmup, list)
+}
+
+// maximum is how fast a system went in the flood of the base case.
+func (r *runner) maximum(ctx context.Context, c Contender) (float64, error) {
+	k := r.base()
+	if s := find(r.rep.Floods, c.Name, k.String()); s != nil {
+		return s.over(func(f *Flood) float64 { return f.PerSecond }).Median, nil
+	}
+	f, err := r.p.flood(ctx, c, k)
+	return f.PerSecond, err
+}
+
+func (r *runner) opens(ctx context.Context) error {
+	k := r.base()
+	var list []subject
+	for _, c := range r.queues() {
+		most, err := r.maximum(ctx, c)
+		if err != nil {
+			return fmt.Errorf("open: %s: %w", c.Name, err)
+		}
+		at := func(label string, rate float64) {
+			list = append(list, add(&r.rep.Opens, c.Name, label, k, func(ctx context.Context) (Open, error) { return r.p.open(ctx, c, k, rate, r.o.For) }))
+		}
+		for _, x := range r.o.Fractions {
+			at(fmt.Sprintf("%g %% of maximum", x), most*x/100)
+		}
+		// A rate that a system cannot hold only tells how long it was offered.
+		if r.o.Rate < most {
+			at(fixed(r.o.Rate), r.o.Rate)
+		}
+	}
+	return r.turns(ctx, "open", r.o.Rounds, r.o.Warmup, list)
+}
+
+func fixed(rate float64) string { return fmt.Sprintf("%s tasks/s", number(rate)) }
+
+// Of the part that counts workers.
+const (
+	workHandler = 10 * time.Millisecond
+	workSeconds = 3
+)
+
+// workerCounts are doubled up to eight.
+var workerCounts = [...]int{1, 2, 4, 8}
+
+func (r *runner) workers(ctx context.Context) error {
+	var list []subject
+	for _, c := range r.queues() {
+		if c.Name != ttpName {
+			continue
+		}
+		for _, w := range workerCounts {
+			k := r.base()
+			k.Handler, k.Workers = workHandler, w
+			k.Tasks = min(k.Tasks, int(float64(w)*workSeconds/workHandler.Seconds()))
+			list = append(list, add(&r.rep.Workers, c.Name, fmt.Sprint(w), k, func(ctx context.Context) (Flood, error) { return r.p.flood(ctx, c, k) }))
+		}
+	}
+	return r.turns(ctx, "workers", r.o.Rounds, r.o.Warmup, list)
+}
+
+// Of the part with a backlog.
+const (
+	backlogHandler = time.Millisecond
+	backlogRounds  = 3
+	peerShare      = 10 // asynq's backlog is a tenth: to fill it would take most of an hour
+)
+
+func (r *runner) backlogs(ctx context.Context) error {
+	var list []subject
+	for _, c := range r.queues() {
+		k := r.base()
+		k.Handler, k.Tasks = backlogHandler, r.o.Backlog
+		if c.Name != ttpName {
+			k.Tasks /= peerShare
+		}
+		list = append(list, add(&r.rep.Backlogs, c.Name, fmt.Sprintf("%s bulk tasks", number(float64(k.Tasks))), k, func(ctx context.Context) (Backlog, error) {
+			return r.p.backlog(ctx, c, k, r.o.CriticalRate, r.o.For)
+		}))
+	}
+	return r.turns(ctx, "backlog", min(r.o.Rounds, backlogRounds), false, list)
+}
+
+// lateRate is how many scheduled tasks fall into a second.
+const lateRate = 500
+
+func (r *runner) lates(ctx context.Context) error {
+	var list []subject
+	for _, c := range r.queues() {
+		k := r.base()
+		k.Tasks = max(int(lateRate*r.o.For.Seconds()), 1)
+		list = append(list, add(&r.rep.Lates, c.Name, fmt.Sprintf("%d a second", lateRate), k, func(ctx context.Context) (Late, error) { return r.p.late(ctx, c, k, r.o.For) }))
+	}
+	return r.turns(ctx, "late", r.o.Rounds, r.o.Warmup, list)
+}
+
+func (r *runner) shards(ctx context.Context) error {
+	k := r.base()
+	var list []subject
+	for _, c := range r.queues() {
+		if c.Name != ttpName {
+			continue
+		}
+		for _, n := range r.o.Masters {
+			list = append(list, add(&r.rep.Shards, c.Name, fmt.Sprintf("%d masters", n), k, func(ctx context.Context) (Shards, error) { return r.p.shards(ctx, c, k, n) }))
+		}
+	}
+	return r.turns(ctx, "shards", r.o.Rounds, r.o.Warmup, list)
+}
+
+// Of the model.
+const (
+	modelRate = 100_000
+	modelBusy = 0.8 // share of a processor that may be in use
+)
+
+// model says what modelRate takes, or nil when nothing of it was measured.
+func model(r *Report) *Model {
+	s := find(r.Floods, ttpName, "")
+	if s == nil || len(s.Runs) == 0 {
+		return nil
+	}
+	m := &Model{
+		Rate: modelRate, Scaling: 1,
+		RedisUS:  s.over(func(f *Flood) float64 { return f.Cost.RedisUS }).Median,
+		ClientUS: s.over(func(f *Flood) float64 { return f.Cost.ClientUS }).Median,
+	}
+	if n := len(r.Shards); n > 1 {
+		cost := func(x *Shards) float64 { return x.Flood.Cost.RedisUS }
+		if x, ok := ratio(&r.Shards[0], &r.Shards[n-1], cost, cost); ok {
+			m.Scaling = x.Median
+		}
+	}
+	cores := func(us float64) int { return int(math.Ceil(us * modelRate / 1e6 / modelBusy)) }
+	m.Masters, m.Cores = cores(m.RedisUS/min(m.Scaling, 1)), cores(m.ClientUS)
+	return m
+}
