@@ -36,15 +36,24 @@ func (b *blob) MarshalBinary() ([]byte, error) { return *b, nil }
 // keptBytes bounds what a batch keeps for the next call.
 const keptBytes = 256 << 10
 
+// newBatch returns a batch, and what clears it and keeps it for another call.
+func (q *Queue) newBatch() (b *batch, free func()) {
+	b, _ = q.batches.Get().(*batch)
+	if b == nil {
+		b = new(batch)
+	}
+	return b, b.free
+}
+
 func (b *batch) free() {
+	q := b.q
+	b.q = nil
 	clear(b.args)
 	clear(b.all)
 	clear(b.blobs)
 	clear(b.keys)
 	clear(b.notes)
-	q := b.q
-	b.q = nil
-	if cap(b.head) <= keptBytes {
+	if q != nil && cap(b.head) <= keptBytes {
 		q.batches.Put(b)
 	}
 }
@@ -91,11 +100,7 @@ func (b *batch) ints(vs ...int64) {
 
 // add adds a task, which is the call's next member.
 func (b *batch) add(t *Task, id string, now time.Time) {
-	name := t.Queue
-	if name == "" {
-		name = DefaultQueue
-	}
-	k := b.q.keys.of(b.shard, name)
+	k := b.q.keys.of(b.shard, orDefault(t.Queue))
 	delayed := t.NotBefore.After(now)
 	enqueued := int64(0)
 	if delayed { // the entry's own time will be that of the promotion

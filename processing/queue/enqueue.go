@@ -119,11 +119,8 @@ func (q *Queue) callAll(ctx context.Context, calls []*call) {
 
 // call runs the script for c and writes its receipts.
 func (q *Queue) call(ctx context.Context, c *call) {
-	b, _ := q.batches.Get().(*batch)
-	if b == nil {
-		b = new(batch)
-	}
-	defer b.free()
+	b, free := q.newBatch()
+	defer free()
 	l := q.lane(c.shard)
 	defer q.giveBack(c.shard, l)
 	b.begin(q, c.shard, l, len(c.members))

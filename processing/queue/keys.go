@@ -1,6 +1,8 @@
 package queue
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -70,6 +72,14 @@ func (k *keys) of(shard int, name string) *queueKeys {
 		s.byName[name] = q
 	}
 	return q
+}
+
+// used lists the queues whose names have been asked for.
+func (k *keys) used(shard int) []string {
+	s := &k.shards[shard]
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Collect(maps.Keys(s.byName))
 }
 
 // maxQueues bounds the names kept; more queues work, at some cost.

@@ -13,12 +13,14 @@ import (
 
 // Queue is a client of the task queue. Open makes one.
 type Queue struct {
-	o      Options // filled
-	u      redisurl.URL
-	client redis.UniversalClient
-	keys   *keys
-	ids    *ids
-	s      scripts
+	o         Options // filled
+	u         redisurl.URL
+	client    redis.UniversalClient
+	keys      *keys
+	ids       *ids
+	s         scripts
+	name      string     // what tells this Queue from others
+	promoters []promoter // by shard
 
 	turn    atomic.Uint64 // whose turn it is among the shards, for generated IDs
 	repeats atomic.Uint64 // calls repeated after a lost reply or a passing state
@@ -28,11 +30,6 @@ type Queue struct {
 
 	mu    sync.Mutex // guards lanes
 	lanes [][]*lane  // by shard: those that no call uses
-}
-
-// scripts are those of this file's side; the consumer has its own.
-type scripts struct {
-	enqueue *script
 }
 
 // lane lets a call be repeated: once.lua keeps the number and the answer of
@@ -65,9 +62,10 @@ func prepare(o Options) (*Queue, error) {
 	}
 	q := &Queue{
 		o: o, u: u, keys: newKeys(o.Prefix, o.Shards), ids: newIDs(o.Shards),
-		lanes: make([][]*lane, o.Shards),
-		s:     scripts{enqueue: newScript("enqueue", onceLua, putLua, enqueueLua)},
+		lanes: make([][]*lane, o.Shards), promoters: make([]promoter, o.Shards),
+		s: newScripts(),
 	}
+	q.name = q.ids.token()
 	q.turn.Store(uint64(q.ids.some(o.Shards)))
 	c := &connector{o: o, u: u}
 	q.client = c.client()

@@ -10,8 +10,8 @@ import (
 	"github.com/telhub/telhub/uplink/redis/redistest"
 )
 
-// open connects to a server with the options, whose URL it sets.
-func open(tb testing.TB, url string, o Options) *Queue {
+// connect connects to a server with the options, whose URL it sets.
+func connect(tb testing.TB, url string, o Options) *Queue {
 	tb.Helper()
 	o.URL = url
 	q, err := Open(tb.Context(), o)
@@ -26,7 +26,7 @@ func open(tb testing.TB, url string, o Options) *Queue {
 func rig(tb testing.TB, o Options) (*Queue, *redistest.Server) {
 	tb.Helper()
 	s := redistest.Start(tb)
-	return open(tb, s.URL(), o), s
+	return connect(tb, s.URL(), o), s
 }
 
 // stored is what an entry or a delayed task turns out to be.

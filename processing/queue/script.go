@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -22,7 +25,36 @@ var (
 	putLua string
 	//go:embed enqueue.lua
 	enqueueLua string
+	//go:embed control.lua
+	controlLua string
+	//go:embed promote.lua
+	promoteLua string
+	//go:embed cron.lua
+	cronLua string
+	//go:embed schedule.lua
+	scheduleLua string
+	//go:embed schedules.lua
+	schedulesLua string
+	//go:embed dlq.lua
+	dlqLua string
 )
+
+// scripts are those of producers and of control; the consumer has its own.
+type scripts struct {
+	enqueue, control, promote, cron, schedule, schedules, dlq *script
+}
+
+func newScripts() scripts {
+	return scripts{
+		enqueue:   newScript("enqueue", onceLua, putLua, enqueueLua),
+		control:   newScript("control", onceLua, controlLua),
+		promote:   newScript("promote", promoteLua),
+		cron:      newScript("cron", onceLua, putLua, cronLua),
+		schedule:  newScript("schedule", onceLua, scheduleLua),
+		schedules: newScript("schedules", schedulesLua),
+		dlq:       newScript("dlq", onceLua, dlqLua),
+	}
+}
 
 // script is a Lua script and the hash by which the server knows it.
 type script struct{ name, text, hash string }
@@ -50,6 +82,73 @@ func (q *Queue) run(ctx context.Context, s *script, keys []string, args ...any) 
 		all = append(all, k)
 	}
 	return q.runArgs(ctx, s, append(all, args...))
+}
+
+// runOnce runs a script that begins with once.lua: keys stand from KEYS[2] and
+// args from ARGV[3] on.
+func (q *Queue) runOnce(ctx context.Context, s *script, shard int, keys []string, args ...any) (any, error) {
+	l := q.lane(shard)
+	defer q.giveBack(shard, l)
+	all := make([]any, 0, scriptHead+len(keys)+len(args)+3)
+	all = append(all, "evalsha", s.hash, strconv.Itoa(len(keys)+1), l.key)
+	for _, k := range keys {
+		all = append(all, k)
+	}
+	all = append(all, strconv.FormatUint(l.number, 10), laneMillis)
+	return q.runArgs(ctx, s, append(all, args...))
+}
+
+// pipe sends commands that only read, all of one shard, in one round trip. It
+// repeats them as run does. That a key is missing is no error.
+func (q *Queue) pipe(ctx context.Context, fill func(redis.Pipeliner)) error {
+	return q.again(ctx, func(ctx context.Context) error {
+		p := q.client.Pipeline()
+		fill(p)
+		cmds, err := p.Exec(ctx)
+		for _, c := range cmds {
+			if err := c.Err(); err != nil && !errors.Is(err, redis.Nil) && !isNoKey(err) {
+				return err
+			}
+		}
+		if errors.Is(err, redis.Nil) || isNoKey(err) {
+			return nil
+		}
+		return err
+	})
+}
+
+// isNoKey: XINFO of a stream that does not exist is an error.
+func isNoKey(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "ERR no such key") }
+
+// eachShard calls do for each shard, a few at once, and joins the errors.
+func (q *Queue) eachShard(ctx context.Context, do func(ctx context.Context, shard int) error) error {
+	errs := make([]error, q.o.Shards)
+	var wg sync.WaitGroup
+	turn := make(chan struct{}, callsAtOnce)
+	for shard := range q.o.Shards {
+		turn <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-turn }()
+			errs[shard] = do(ctx, shard)
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// queues lists the queues of a shard by name, those that this Queue has used among them.
+func (q *Queue) queues(ctx context.Context, shard int) ([]string, error) {
+	var names []string
+	err := q.again(ctx, func(ctx context.Context) (err error) {
+		names, err = q.client.SMembers(ctx, q.keys.shards[shard].queues).Result()
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("queues: %w", err)
+	}
+	names = slices.DeleteFunc(append(names, q.keys.used(shard)...), func(name string) bool { return name == "" || CheckQueue(name) != nil })
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
 // runArgs is run with the whole command: "evalsha", hash, number of keys, keys

@@ -7,36 +7,36 @@ import "time"
 type Task struct {
 	// ID names the task, in at most 128 bytes. A second task of the same ID is
 	// not taken within Options.Dedup. Empty: the queue makes a ULID.
-	ID string
+	ID string `json:"id,omitempty"`
 	// Type says which handler runs the task, in at most 128 bytes.
-	Type string
+	Type string `json:"type"`
 	// Queue is where it waits; empty: "default".
-	Queue string
+	Queue string `json:"queue,omitempty"`
 	// Class is how urgent it is.
-	Class Class
+	Class Class `json:"class"`
 	// Payload is the handler's business, at most Options.MaxPayload bytes. It
 	// is not changed and not kept after Enqueue.
-	Payload []byte
+	Payload []byte `json:"payload,omitempty"`
 	// NotBefore is when it is due; zero: at once.
-	NotBefore time.Time
+	NotBefore time.Time `json:"not_before,omitzero"`
 	// NotAfter is when it is worth nothing any more: then it becomes a dead
 	// letter of reason "expired". Zero: never.
-	NotAfter time.Time
+	NotAfter time.Time `json:"not_after,omitzero"`
 	// Timeout bounds one attempt; 0: the worker's Options.Timeout.
-	Timeout time.Duration
+	Timeout time.Duration `json:"timeout,omitempty"`
 	// MaxAttempts is after how many attempts it becomes a dead letter; 0: the
 	// worker's Options.MaxAttempts.
-	MaxAttempts int
+	MaxAttempts int `json:"max_attempts,omitempty"`
 	// Unique is a key of which at most one task waits or runs, in at most 256
 	// bytes; it holds for Options.UniqueFor at most. Empty: none.
-	Unique string
+	Unique string `json:"unique,omitempty"`
 	// Keep is how long state and result are kept after the end, for Inspect
 	// and Wait; 0: not at all.
-	Keep time.Duration
+	Keep time.Duration `json:"keep,omitempty"`
 	// Correlation is the correlation ID of the sample that it is about.
-	Correlation string
+	Correlation string `json:"correlation,omitempty"`
 	// Trace is the W3C traceparent of the caller.
-	Trace string
+	Trace string `json:"trace,omitempty"`
 }
 
 // Receipt is the answer to one task of an Enqueue.
@@ -65,8 +65,15 @@ type Delivery struct {
 	Fetched  time.Time
 	History  []Failure // of earlier attempts, the last 5
 
-	shard int
-	entry string // ID of the stream's entry
+	// Refused is why this delivery must not be run, but be finished as Dead with
+	// this reason and RefusedFor; empty: it is to be run.
+	Refused    Reason
+	RefusedFor string // what is wrong, for people
+
+	shard  int
+	stream int      // number among the consumer's streams
+	entry  string   // ID of the stream's entry
+	fields []string // of a foreign entry: all of them
 }
 
 // Shard is the shard that the task lies in.
@@ -74,6 +81,13 @@ func (d *Delivery) Shard() int { return d.shard }
 
 // Entry is the ID of the entry in the stream.
 func (d *Delivery) Entry() string { return d.entry }
+
+// Ready is when this attempt could begin: when its entry came into the stream,
+// by the server's clock.
+func (d *Delivery) Ready() time.Time {
+	ms, _, _ := entryParts(d.entry)
+	return time.UnixMilli(int64(ms))
+}
 
 // OutcomeKind is what came of a delivery.
 type OutcomeKind uint8
