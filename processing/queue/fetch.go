@@ -1,0 +1,526 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	maxBlock = time.Second // of one read; much less than ioTimeout
+	// limitedPoll is how often queues with a limit of their rate are asked, which
+	// no blocking read can wait for.
+	limitedPoll = 20 * time.Millisecond
+	pausedPoll  = 100 * time.Millisecond
+)
+
+// reading is what Fetch keeps between calls. One goroutine owns it.
+type reading struct {
+	count  []int   // by stream: how many entries to ask for
+	args   [][]any // by stream: the command, which points to count
+	rotate int     // with which queue the next read begins
+
+	mode    []mode // by queue
+	look    [][]any
+	limited [][]any // by queue: the script's command, which points to count
+
+	block     []any // the command that waits, for the streams of open queues
+	blockOf   []int // those streams
+	blockMs   int64
+	blockEach int
+	stale     bool // block does not fit mode any more
+	canceled  []any
+}
+
+// mode is how a queue is to be read.
+type mode uint8
+
+const (
+	unlimited mode = iota
+	limitedRate
+	paused
+)
+
+// prepare builds the commands.
+func (r *reading) prepare(c *Consumer, x *consumed) {
+	r.count = make([]int, len(x.streams))
+	queues := len(c.o.Queues)
+	r.mode, r.look, r.limited = make([]mode, queues), make([][]any, queues), make([][]any, queues)
+	for i := range x.streams {
+		r.args = append(r.args, []any{"xreadgroup", "group", group, c.name, "count", &r.count[i], "streams", x.streams[i].key, ">"})
+	}
+	for i := range queues {
+		k := x.streams[i].queue
+		r.look[i] = []any{"hmget", k.state, "paused", "rate"}
+		args := []any{"evalsha", c.s.limited.hash, NumClasses + 1, k.state}
+		for class := range NumClasses {
+			args = append(args, x.streams[class*queues+i].key)
+		}
+		args = append(args, group, c.name)
+		for class := range NumClasses {
+			args = append(args, &r.count[class*queues+i])
+		}
+		r.limited[i] = args
+	}
+	r.canceled = []any{"zcard", c.q.keys.shards[x.number].canceled}
+	r.stale = true
+}
+
+// Fetch reads new deliveries of a shard and appends them to dst.
+//
+// Without wait it asks each class for so many at once, and returns what is
+// there. With wait it waits until anything comes into one of the classes
+// wanted, for that time or a second at most, and returns what has come: about
+// as many as wanted.
+//
+// A delivery with Refused set must be finished as Dead. After an error there may
+// be deliveries that nobody knows of; Recover finds them. A group that is not
+// there is made.
+func (c *Consumer) Fetch(ctx context.Context, shard int, want Credits, wait time.Duration, dst []Delivery) ([]Delivery, error) {
+	x := c.shard[shard]
+	r := &x.read
+	r.share(want, len(c.o.Queues))
+	var cmds []*redis.RawCmd
+	if wait > 0 {
+		cmds = r.waiting(ctx, x, wait)
+	} else {
+		cmds = r.asking(ctx, x)
+	}
+	if cmds == nil { // all queues wanted are paused or limited
+		return c.idle(ctx, x, wait, dst)
+	}
+	return c.exchange(ctx, x, cmds, dst)
+}
+
+// share divides the credits of each class among the queues, by turns.
+func (r *reading) share(want Credits, queues int) {
+	for at, class := range Classes() {
+		n := min(max(want[class], 0), maxReadCount)
+		for i := range queues {
+			turn := (i + r.rotate) % queues
+			k := n / queues
+			if i < n%queues {
+				k++
+			}
+			r.count[at*queues+turn] = k
+		}
+	}
+	r.rotate++
+}
+
+// asking makes the commands of a read that does not wait: one for each stream,
+// and what tells whether the queues may be read at all.
+func (r *reading) asking(ctx context.Context, x *consumed) []*redis.RawCmd {
+	cmds := r.looks(ctx)
+	queues := len(r.mode)
+	for i := range x.streams {
+		if r.count[i] > 0 && r.mode[i%queues] == unlimited {
+			cmds = append(cmds, redis.NewRawCmd(ctx, r.args[i]...))
+		}
+	}
+	for i := range queues {
+		if r.mode[i] == limitedRate {
+			cmds = append(cmds, redis.NewRawCmd(ctx, r.limited[i]...))
+		}
+	}
+	return cmds
+}
+
+// waiting makes the commands of a read that waits; nil if there is nothing to
+// wait for.
+func (r *reading) waiting(ctx context.Context, x *consumed, wait time.Duration) []*redis.RawCmd {
+	queues, limited := len(r.mode), false
+	var streams []int
+	total := 0
+	for i := range x.streams {
+		limited = limited || r.mode[i%queues] == limitedRate
+		if r.mode[i%queues] == unlimited && r.wantedAnywhere(i, queues) {
+			streams = append(streams, i)
+			total += r.count[i]
+		}
+	}
+	if len(streams) == 0 {
+		return nil
+	}
+	if limited {
+		wait = min(wait, limitedPoll)
+	}
+	r.blockMs = max(1, min(wait, maxBlock).Milliseconds())
+	r.blockEach = max(1, total/len(streams))
+	r.buildBlock(x, streams)
+	cmds := append([]*redis.RawCmd{redis.NewRawCmd(ctx, r.block...)}, r.looks(ctx)...)
+	for i := range queues {
+		if r.mode[i] == limitedRate {
+			cmds = append(cmds, redis.NewRawCmd(ctx, r.limited[i]...))
+		}
+	}
+	return cmds
+}
+
+// wantedAnywhere reports whether the class of a stream is wanted of any queue:
+// with fewer credits than queues, a read that waits still hears of all.
+func (r *reading) wantedAnywhere(i, queues int) bool {
+	first := i - i%queues
+	for _, n := range r.count[first : first+queues] {
+		if n > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// buildBlock makes the command that waits, unless it is as before.
+func (r *reading) buildBlock(x *consumed, streams []int) {
+	same := !r.stale && len(streams) == len(r.blockOf)
+	for i := range streams {
+		same = same && streams[i] == r.blockOf[i]
+	}
+	if same {
+		return
+	}
+	name := r.args[0][3]
+	r.block = []any{"xreadgroup", "group", group, name, "count", &r.blockEach, "block", &r.blockMs, "streams"}
+	for _, i := range streams {
+		r.block = append(r.block, x.streams[i].key)
+	}
+	for range streams {
+		r.block = append(r.block, ">")
+	}
+	r.blockOf, r.stale = streams, false
+}
+
+// looks makes the commands that tell whether queues may be read, and whether
+// any task of the shard was canceled.
+func (r *reading) looks(ctx context.Context) []*redis.RawCmd {
+	cmds := make([]*redis.RawCmd, 0, len(r.args)+2*len(r.look)+2)
+	for i := range r.look {
+		cmds = append(cmds, redis.NewRawCmd(ctx, r.look[i]...))
+	}
+	return append(cmds, redis.NewRawCmd(ctx, r.canceled...))
+}
+
+// idle waits while no queue may be read, and then looks again.
+func (c *Consumer) idle(ctx context.Context, x *consumed, block time.Duration, dst []Delivery) ([]Delivery, error) {
+	poll := pausedPoll
+	for _, m := range x.read.mode {
+		if m == limitedRate {
+			poll = limitedPoll
+		}
+	}
+	wait(ctx, min(block, poll))
+	return c.exchange(ctx, x, x.read.asking(ctx, x), dst)
+}
+
+// exchange sends the commands in one go and reads the replies.
+func (c *Consumer) exchange(ctx context.Context, x *consumed, cmds []*redis.RawCmd, dst []Delivery) ([]Delivery, error) {
+	pipe := c.q.client.Pipeline()
+	for _, cmd := range cmds {
+		pipe.Process(ctx, cmd)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		x.doubt.Store(true)
+		return dst, fmt.Errorf("fetch: %w", c.q.explain(ctx, err, false))
+	}
+	begin, canceled := len(dst), false
+	var bad error
+	p := parser{c: c, x: x, now: time.Now()}
+	for _, cmd := range cmds {
+		var err error
+		switch r := (resp{cmd.Val()}); cmd.Args()[0] {
+		case "hmget":
+			err = x.learn(cmd.Args(), r)
+		case "zcard":
+			var n int
+			n, err = r.integer()
+			canceled = n > 0
+		default:
+			dst, err = p.streams(r, dst)
+		}
+		if err != nil {
+			bad = err
+		}
+	}
+	dst = append(dst[:begin], x.hold(dst[begin:])...)
+	dst, err := c.withdraw(ctx, x, dst, begin, canceled)
+	if bad == nil {
+		bad = err
+	}
+	if len(dst) > begin || bad == nil {
+		return dst, nil
+	}
+	return dst, c.mend(ctx, x, bad)
+}
+
+// learn reads a queue's paused and rate.
+func (x *consumed) learn(args []any, reply resp) error {
+	r := &x.read
+	if _, err := reply.array(); err != nil {
+		return err
+	}
+	isPaused, err := reply.bulk()
+	if err != nil {
+		return err
+	}
+	rate, err := reply.bulk()
+	if err != nil {
+		return err
+	}
+	m := unlimited
+	switch {
+	case len(isPaused) > 0 && text(isPaused) != "0":
+		m = paused
+	case len(rate) > 0 && text(rate) != "0":
+		m = limitedRate
+	}
+	for i := range r.look {
+		if args[1] == r.look[i][1] && r.mode[i] != m {
+			r.mode[i], r.stale = m, true
+			x.paused[i].Store(m == paused)
+		}
+	}
+	return nil
+}
+
+// withdraw gives back at once what came from a queue that turns out to be
+// paused, and marks what was canceled.
+func (c *Consumer) withdraw(ctx context.Context, x *consumed, dst []Delivery, begin int, canceled bool) ([]Delivery, error) {
+	queues := len(x.read.mode)
+	var back []*Delivery
+	for i := range dst[begin:] {
+		if d := &dst[begin+i]; x.read.mode[d.stream%queues] == paused {
+			copied := *d
+			back = append(back, &copied)
+		}
+	}
+	if back != nil {
+		kept := dst[:begin]
+		for _, d := range dst[begin:] {
+			if x.read.mode[d.stream%queues] != paused {
+				kept = append(kept, d)
+			}
+		}
+		dst = kept
+		if err := c.Release(ctx, x.number, back); err != nil {
+			return dst, err
+		}
+	}
+	if canceled {
+		return dst, c.markCanceled(ctx, x, dst[begin:])
+	}
+	return dst, nil
+}
+
+// markCanceled sets Refused of deliveries whose task was canceled.
+func (c *Consumer) markCanceled(ctx context.Context, x *consumed, ds []Delivery) error {
+	if len(ds) == 0 {
+		return nil
+	}
+	refs := make([]*Delivery, len(ds))
+	for i := range ds {
+		refs[i] = &ds[i]
+	}
+	gone, err := c.Canceled(ctx, x.number, refs)
+	for _, d := range gone {
+		d.Refused, d.RefusedFor = Canceled, "canceled"
+	}
+	return err
+}
+
+// Canceled returns those of the deliveries whose task was canceled.
+func (c *Consumer) Canceled(ctx context.Context, shard int, ds []*Delivery) ([]*Delivery, error) {
+	if len(ds) == 0 {
+		return nil, nil
+	}
+	key := c.q.keys.shards[shard].canceled
+	if n, err := c.q.client.ZCard(ctx, key).Result(); err != nil || n == 0 {
+		return nil, err
+	}
+	args := make([]any, 0, len(ds)+2)
+	args = append(args, "zmscore", key)
+	for _, d := range ds {
+		args = append(args, d.ID)
+	}
+	scores, err := c.q.client.Do(ctx, args...).Slice()
+	if err != nil {
+		return nil, fmt.Errorf("canceled: %w", c.q.explain(ctx, err, false))
+	}
+	var gone []*Delivery
+	for i, s := range scores {
+		if s != nil && i < len(ds) {
+			gone = append(gone, ds[i])
+		}
+	}
+	return gone, nil
+}
+
+// mend does what an error of a read asks for: it makes groups, or loads a
+// script, and then there is no error; or it has the map of a cluster read anew.
+func (c *Consumer) mend(ctx context.Context, x *consumed, bad error) error {
+	word, _, _ := strings.Cut(bad.Error(), " ")
+	switch word {
+	case "NOGROUP":
+		return c.makeGroups(ctx, x)
+	case "NOSCRIPT":
+		_, err := c.q.eval(ctx, c.s.limited, []any{"eval", c.s.limited.text, "1", x.streams[0].queue.state, group, c.name})
+		return err
+	case "MOVED", "ASK":
+		if cluster, ok := c.q.client.(*redis.ClusterClient); ok {
+			cluster.ReloadState(ctx)
+		}
+	}
+	return fmt.Errorf("fetch: %w", c.q.explain(ctx, bad, false))
+}
+
+// makeGroups makes the groups that are missing: at the stream's start, because
+// whatever is in it is not finished.
+func (c *Consumer) makeGroups(ctx context.Context, x *consumed) error {
+	for i := range x.streams {
+		err := c.q.client.XGroupCreateMkStream(ctx, x.streams[i].key, group, "0").Err()
+		if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
+			return fmt.Errorf("make group of %s: %w", x.streams[i].key, c.q.explain(ctx, err, false))
+		}
+	}
+	return nil
+}
+
+// parser turns entries into deliveries.
+type parser struct {
+	c   *Consumer
+	x   *consumed
+	now time.Time
+}
+
+// streams reads a reply of XREADGROUP.
+func (p *parser) streams(r resp, dst []Delivery) ([]Delivery, error) {
+	n, err := r.array()
+	for ; err == nil && n > 0; n-- {
+		if k, err := r.array(); err != nil || k != 2 {
+			return dst, errors.Join(err, errReply)
+		}
+		var key []byte
+		if key, err = r.bulk(); err != nil {
+			return dst, err
+		}
+		stream := p.stream(text(key))
+		if stream < 0 {
+			return dst, errReply
+		}
+		var entries int
+		if entries, err = r.array(); err != nil {
+			return dst, err
+		}
+		for range entries {
+			if dst, err = p.entry(&r, stream, dst); err != nil {
+				return dst, err
+			}
+		}
+	}
+	return dst, err
+}
+
+func (p *parser) stream(key string) int {
+	for i := range p.x.streams {
+		if p.x.streams[i].key == key {
+			return i
+		}
+	}
+	return -1
+}
+
+// entry reads "*2 ID *n fields".
+func (p *parser) entry(r *resp, stream int, dst []Delivery) ([]Delivery, error) {
+	if n, err := r.array(); err != nil || n != 2 {
+		return dst, errors.Join(err, errReply)
+	}
+	id, err := r.bulk()
+	if err != nil {
+		return dst, err
+	}
+	fields, err := r.array()
+	if err != nil {
+		return dst, err
+	}
+	if fields < 0 { // deleted; XREADGROUP gives that of old deliveries only
+		return dst, nil
+	}
+	d := extend(&dst)
+	d.shard, d.stream, d.entry = p.x.number, stream, text(id)
+	return dst, p.fields(r, fields, d)
+}
+
+// extend makes room for one more delivery.
+func extend(dst *[]Delivery) *Delivery {
+	if n := len(*dst); n < cap(*dst) {
+		*dst = (*dst)[:n+1]
+		(*dst)[n] = Delivery{}
+	} else {
+		*dst = append(*dst, Delivery{})
+	}
+	return &(*dst)[len(*dst)-1]
+}
+
+// fields reads an entry's fields into d.
+func (p *parser) fields(r *resp, n int, d *Delivery) error {
+	var head, payload []byte
+	if n == 4 && strings.HasPrefix(text(r.b), "$1\r\nt\r\n") {
+		at := *r
+		at.bulk()
+		h, err1 := at.bulk()
+		name, err2 := at.bulk()
+		body, err3 := at.bulk()
+		if err := errors.Join(err1, err2, err3); err != nil {
+			return err
+		}
+		if text(name) == "d" {
+			*r, head, payload = at, h, body
+			p.task(d, text(head), payload)
+			return nil
+		}
+	}
+	list := make([]string, 0, n)
+	for range n {
+		b, err := r.bulk()
+		if err != nil {
+			return err
+		}
+		list = append(list, text(b))
+	}
+	p.foreign(d, list, "is no task: a task has the fields t and d")
+	return nil
+}
+
+// task fills d from a header.
+func (p *parser) task(d *Delivery, header string, payload []byte) {
+	if err := parseHeader(header, d); err != nil {
+		p.foreign(d, []string{"t", header, "d", text(payload)}, err.Error())
+		return
+	}
+	s := &p.x.streams[d.stream]
+	d.Queue, d.Class, d.Payload, d.Fetched = s.queue.name, s.class, payload, p.now
+	set(&d.Timeout, p.c.q.o.Timeout)
+	set(&d.MaxAttempts, p.c.q.o.MaxAttempts)
+	if d.Enqueued.IsZero() {
+		d.Enqueued = d.Ready()
+	}
+	if d.Late(p.now) {
+		d.Refused, d.RefusedFor = Expired, "not wanted after "+d.NotAfter.UTC().Format(time.RFC3339Nano)
+	}
+}
+
+// Late reports whether the task is worth nothing any more.
+func (d *Delivery) Late(now time.Time) bool { return !d.NotAfter.IsZero() && now.After(d.NotAfter) }
+
+// foreign makes d a delivery of an entry that cannot be run.
+func (p *parser) foreign(d *Delivery, fields []string, why string) {
+	s := &p.x.streams[d.stream]
+	*d = Delivery{
+		Task:    Task{Queue: s.queue.name, Class: s.class},
+		Attempt: 1, Fetched: p.now, Enqueued: d.Ready(),
+		Refused: Malformed, RefusedFor: "entry " + d.entry + " " + why,
+		shard: d.shard, stream: d.stream, entry: d.entry, fields: fields,
+	}
+}
