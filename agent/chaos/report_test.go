@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/telhub/telhub/agent/audit"
+	"github.com/telhub/telhub/internal/doctable"
 )
 
 // row is a scenario's line of the table.
@@ -132,12 +133,6 @@ func (r *report) add(x row) {
 	r.rows = append(r.rows, x)
 }
 
-// The table stands between these lines of a document.
-const (
-	tableBegin = "<!-- table -->\n"
-	tableEnd   = "<!-- end of table -->\n"
-)
-
 // publish prints the table, and puts it into the document that
 // TELHUB_CHAOS_DOC names: rows of scenarios that did not run now stay.
 func (r *report) publish() error {
@@ -159,46 +154,7 @@ func (r *report) publish() error {
 		}
 	}
 	if path := os.Getenv("TELHUB_CHAOS_DOC"); path != "" {
-		return intoDocument(path, lines)
+		return doctable.Put(path, heading, lines)
 	}
 	return nil
-}
-
-func intoDocument(path string, lines []string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	before, rest, ok1 := strings.Cut(string(text), tableBegin)
-	old, after, ok2 := strings.Cut(rest, tableEnd)
-	if !ok1 || !ok2 {
-		return fmt.Errorf("%s lacks the lines %q and %q", path, strings.TrimSpace(tableBegin), strings.TrimSpace(tableEnd))
-	}
-	table := merge(strings.TrimPrefix(old, heading), lines)
-	stamp := fmt.Sprintf("\nLast run: %s.\n", time.Now().UTC().Format("2006-01-02"))
-	return os.WriteFile(path, []byte(before+tableBegin+heading+strings.Join(table, "")+stamp+tableEnd+after), 0o644)
-}
-
-// merge replaces rows of an elder table by those of the same scenario and
-// appends the others.
-func merge(old string, lines []string) (all []string) {
-	name := func(line string) string {
-		cells := strings.SplitN(line, "|", 3)
-		return strings.TrimSpace(cells[min(1, len(cells)-1)])
-	}
-	for line := range strings.Lines(old) {
-		if !strings.HasPrefix(line, "| ") {
-			continue
-		}
-		all = append(all, line)
-	}
-	for _, line := range lines {
-		i := slices.IndexFunc(all, func(x string) bool { return name(x) == name(line) })
-		if i < 0 {
-			all = append(all, line)
-			continue
-		}
-		all[i] = line
-	}
-	return all
 }
