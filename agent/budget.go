@@ -10,6 +10,7 @@ import (
 	"github.com/telhub/telhub/agent/metrics"
 	"github.com/telhub/telhub/agent/pipeline"
 	"github.com/telhub/telhub/buffer/store"
+	"github.com/telhub/telhub/drivers/catalog"
 	"github.com/telhub/telhub/internal/brief"
 	"github.com/telhub/telhub/uplink"
 	"github.com/telhub/telhub/uplink/frame"
@@ -170,6 +171,18 @@ type Costs struct {
 // Rest is what Memory holds besides the parts that are told apart.
 func (b *Budget) Rest() int {
 	return b.Memory - b.Pool.Bytes() - b.Pipeline - 2*b.Pending - b.Sender
+}
+
+// Unknown says of which sensors the file does not tell how fast they are, and
+// what is taken instead. Others that speak by themselves are taken to
+// send once in every.
+func (c *Costs) Unknown(cfg *config.Config) (list []string) {
+	for i := range cfg.Sensors {
+		if s := &cfg.Sensors[i]; s.Speaks && s.Engine.Kind == catalog.Local && s.Period == 0 {
+			list = append(list, fmt.Sprintf("sensor[%s]: nothing says how many scans a second come, so that one is counted in what follows; set sampling_frequency", s.Name))
+		}
+	}
+	return list
 }
 
 // Contradictions says where max_loss and flash_budget do not go together, and

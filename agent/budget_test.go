@@ -51,6 +51,36 @@ func TestAgentKeepsToTheCost(t *testing.T) {
 	}
 }
 
+// A buffered device counts with its scans, and says so when nothing tells how
+// many there are.
+func TestScansAreCounted(t *testing.T) {
+	shaker := func(more string) *config.Config {
+		cfg, err := config.Parse("t.toml", []byte("[[sensor]]\nname = \"shake\"\nuse = \"iio\"\nchip = \"adxl345\"\n"+
+			"channels = [\"accel_x\", \"accel_y\", \"accel_z\"]\n"+more), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cfg
+	}
+	fast := shaker("sampling_frequency = 1600")
+	c := cost(t, fast)
+	if c.SamplesPerSecond < 4799 || c.SamplesPerSecond > 4801 || len(c.Unknown(fast)) != 0 {
+		t.Errorf("%v samples/s, %v; want 4800", c.SamplesPerSecond, c.Unknown(fast))
+	}
+	quiet := shaker("buffered = true")
+	slow := cost(t, quiet)
+	if slow.SamplesPerSecond != 3 || len(slow.Unknown(quiet)) != 1 {
+		t.Errorf("%v samples/s, %v; want 3 and a warning", slow.SamplesPerSecond, slow.Unknown(quiet))
+	}
+	if c.FlashPerDay < 5*slow.FlashPerDay || c.Autonomy > slow.Autonomy/10 {
+		t.Errorf("1600 scans a second: %v bytes a day for %v, one: %v for %v", c.FlashPerDay, c.Autonomy, slow.FlashPerDay, slow.Autonomy)
+	}
+	thinned := shaker("sampling_frequency = 1600\n[sensor.accel_x]\nfilter = \"throttle 1s\"\n")
+	if c := cost(t, thinned); c.SamplesPerSecond < 3200 || c.SamplesPerSecond > 3202 {
+		t.Errorf("one axis at a value a second: %v samples/s, want 3201", c.SamplesPerSecond)
+	}
+}
+
 func TestFlashAndAutonomyFollowTheConfiguration(t *testing.T) {
 	cfg := rigConfig(t, "redis://127.0.0.1/0", "")
 	short := cost(t, cfg)

@@ -73,7 +73,7 @@ func (p *plan) channel(info *sensorInfo, conf *config.Output, out drivers.Output
 		}
 		x.any = true
 	}
-	every := info.conf.Every
+	every := info.conf.Period
 	if conf != nil && conf.Every > 0 {
 		every = conf.Every
 	}

@@ -134,8 +134,9 @@ type Sensor struct {
 	Addr   uint16 // I2C: 7-bit address
 	Unit   uint8  // Modbus: the device's number
 	Every  time.Duration
-	Speaks bool     // it sends by itself, nobody asks it
-	Only   []string // measured outputs to send; nil: all
+	Speaks bool          // it sends by itself, nobody asks it
+	Period time.Duration // how far apart readings are expected: Every, but for the kernel's buffers; 0 when it is not known
+	Only   []string      // measured outputs to send; nil: all
 
 	Priority   string // "high" or "normal"
 	Group      string // sensors of one group are measured at one instant; "": none

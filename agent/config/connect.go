@@ -261,6 +261,10 @@ func (l *loader) finishSensor(d *draft) {
 		return
 	}
 	d.facts, d.known, d.Speaks = facts.Outputs, true, facts.Speaks
+	d.Period = d.Every
+	if d.Speaks && d.Engine.Kind == catalog.Local && d.table.Fields["every"] == nil {
+		d.Period = facts.Period
+	}
 	takes := max(facts.MinEvery, time.Millisecond) // which is the shortest period at all
 	if n := time.Duration(d.Oversample); n > 1 && takes <= d.Every && n*takes > d.Every {
 		l.fail(d, "oversample", fault{

@@ -10,6 +10,7 @@ import (
 	"github.com/telhub/telhub/agent/process/chain"
 	"github.com/telhub/telhub/agent/process/expr"
 	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/catalog"
 	"github.com/telhub/telhub/internal/spell"
 	"github.com/telhub/telhub/internal/toml"
 )
@@ -119,10 +120,14 @@ func (d *draft) fact(name string) *drivers.Output {
 }
 
 // every is the expected distance of what is measured: that of a sensor that
-// sends by itself is known only if the file tells it.
+// sends by itself is known only if the file tells it, by every or by what the
+// engine is told of its speed.
 func (d *draft) every() time.Duration {
 	if d.polled() || d.table.Fields["every"] != nil {
 		return d.Every
+	}
+	if d.Engine.Kind == catalog.Local {
+		return d.Period
 	}
 	return 0
 }

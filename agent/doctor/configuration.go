@@ -23,6 +23,9 @@ func (x *exam) configuration(context.Context) {
 	for _, p := range x.cfg.CheckFiles() {
 		x.fail(p.Path, p.Msg+": "+p.Value, orElse(p.Cure, "telhub run does not start without it"))
 	}
+	for _, text := range costs.Unknown(x.cfg) {
+		x.warn("rate", text, "cat /sys/bus/iio/devices/*/sampling_frequency shows what is set now")
+	}
 	for _, text := range costs.Contradictions(x.cfg) {
 		x.warn("spool.flash_budget", text, "")
 	}

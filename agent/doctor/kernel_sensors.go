@@ -154,5 +154,5 @@ func (x *exam) node(s *config.Sensor, node string, buffered bool) bool {
 // called like it.
 func (x *exam) iioRule() string {
 	return fmt.Sprintf(`put SUBSYSTEM=="iio", KERNEL=="iio:device*", GROUP="%s", MODE="0660", RUN+="/bin/sh -c 'cd /sys%%p && chgrp -R %s . && `+
-			`chmod -R g+w buffer scan_elements current_timestamp_clock sampling_frequency in_*scale trigger 2>/dev/null'" into /etc/udev/rules.d/60-telhub.rules, and run udevadm trigger`, x.who.name, x.who.name)
+		`chmod -R g+w buffer scan_elements current_timestamp_clock sampling_frequency in_*scale trigger 2>/dev/null'" into /etc/udev/rules.d/60-telhub.rules, and run udevadm trigger`, x.who.name, x.who.name)
 }

@@ -182,6 +182,7 @@ type Facts struct {
 	Outputs  []drivers.Output
 	MinEvery time.Duration // shortest sensible period; 0 when it is not known
 	Speaks   bool          // it sends by itself, nobody asks it
+	Period   time.Duration // of one that speaks: how far apart its readings are; 0 when it is not known
 }
 
 // Check makes the sensor without a bus and returns what it learned, or the
@@ -193,7 +194,11 @@ func Check(spec Spec) (Facts, error) {
 		return Facts{}, refine(err, &spec.Engine)
 	}
 	if d.Stream != nil {
-		return Facts{Outputs: d.Stream.Outputs(), Speaks: true}, nil
+		facts := Facts{Outputs: d.Stream.Outputs(), Speaks: true}
+		if p, ok := d.Stream.(interface{ Period() time.Duration }); ok {
+			facts.Period = p.Period()
+		}
+		return facts, nil
 	}
 	facts := Facts{Outputs: d.Sensor.Outputs(), MinEvery: spec.Engine.Time}
 	if t, ok := d.Sensor.(interface{ Conversion() time.Duration }); ok {

@@ -65,6 +65,14 @@ func NewBuffered(o Options) (*Buffered, error) {
 // Outputs implements drivers.Stream.
 func (b *Buffered) Outputs() []drivers.Output { return b.outputs }
 
+// Period is how far apart scans are where the options say so, else 0.
+func (b *Buffered) Period() time.Duration {
+	if b.opt.Frequency <= 0 {
+		return 0
+	}
+	return time.Duration(float64(time.Second) / b.opt.Frequency)
+}
+
 // Counts gives the scans that were read, and those that the kernel dropped.
 func (b *Buffered) Counts() (good, corrupt uint64) { return b.scans, b.lost }
 

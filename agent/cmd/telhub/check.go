@@ -33,7 +33,7 @@ func (e *env) cmdCheck(args []string) error {
 	if err != nil {
 		return err
 	}
-	for _, text := range c.Contradictions(cfg) {
+	for _, text := range append(c.Unknown(cfg), c.Contradictions(cfg)...) {
 		warnings = append(warnings, text)
 		fmt.Fprintln(e.stderr, "telhub: warning:", text)
 	}
