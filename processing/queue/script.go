@@ -35,13 +35,15 @@ var (
 	scheduleLua string
 	//go:embed schedules.lua
 	schedulesLua string
+	//go:embed find.lua
+	findLua string
 	//go:embed dlq.lua
 	dlqLua string
 )
 
 // scripts are those of producers and of control; the consumer has its own.
 type scripts struct {
-	enqueue, control, promote, cron, schedule, schedules, dlq *script
+	enqueue, control, promote, cron, schedule, schedules, dlq, find *script
 }
 
 func newScripts() scripts {
@@ -52,6 +54,7 @@ func newScripts() scripts {
 		cron:      newScript("cron", onceLua, putLua, cronLua),
 		schedule:  newScript("schedule", onceLua, scheduleLua),
 		schedules: newScript("schedules", schedulesLua),
+		find:      newScript("find", findLua),
 		dlq:       newScript("dlq", onceLua, dlqLua),
 	}
 }
