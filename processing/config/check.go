@@ -51,6 +51,14 @@ func checkWorkerName(s string) fault {
 	return checkName(s)
 }
 
+// checkQueue is checkName for what is part of a key beside these words.
+func checkQueue(s string) fault {
+	if slices.Contains([]string{"id", "u", "r", "batch"}, s) {
+		return fault{"is a word that keys of single tasks use", "take another name"}
+	}
+	return checkName(s)
+}
+
 // checkTaskType holds the type of tasks to what queue accepts.
 func checkTaskType(s string) fault {
 	switch {

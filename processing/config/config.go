@@ -56,12 +56,13 @@ type Queue struct {
 
 // Worker is the pool of "ttp run".
 type Worker struct {
-	Name   string // of this consumer; empty: host name and process ID
-	Count  int
-	Queues []string
-	Lease  time.Duration
-	Grace  time.Duration
-	Drain  time.Duration // in which the autoscale hint wants a backlog worked off
+	Name     string // of this consumer; empty: the host name
+	Count    int
+	Reserved int // more, for critical tasks
+	Queues   []string
+	Lease    time.Duration
+	Grace    time.Duration
+	Drain    time.Duration // in which the autoscale hint wants a backlog worked off
 }
 
 // HTTP is the local face.
@@ -73,10 +74,10 @@ type HTTP struct {
 type Telemetry struct {
 	Stream string // first part of the streams' names; empty: off
 	Shards int
-	Group  string
 	Batch  int           // frames a transaction
 	Flush  time.Duration // age at which a transaction is committed although it is not full
 	Lease  time.Duration
+	Keep   time.Duration // in the database; 0: for ever
 }
 
 // Postgres is where telemetry goes. Its password comes from Postgres.Password.

@@ -141,7 +141,7 @@ func (k *key) duration(n *toml.Node) (time.Duration, fault) {
 	case toml.Int, toml.Float:
 		return 0, fault{"has no unit", fmt.Sprintf("write \"%ss\" for seconds, \"%sms\" for milliseconds", n.Raw, n.Raw)}
 	case toml.Text, toml.Untyped:
-		d, ok := parseDuration(n.Text)
+		d, ok := ParseDuration(n.Text)
 		if !ok {
 			return 0, fault{"is not a duration", `write a number with ms, s, m, h or d, as in "10s" or "1h30m"`}
 		}

@@ -102,7 +102,7 @@ var rootKeys = []key{
 
 	{
 		path: "worker.name", kind: text, example: `"worker-1"`, check: checkWorkerName,
-		doc:   "Name of this process among the consumers. The default is host name and process ID. Two processes never share one.",
+		doc:   "Name of this process among the consumers, for people who look into Redis; something unique is added to it. The default is the host name.",
 		field: func(t target) any { return &t.cfg.Worker.Name },
 	},
 	{
@@ -111,7 +111,12 @@ var rootKeys = []key{
 		field: func(t target) any { return &t.cfg.Worker.Count },
 	},
 	{
-		path: "worker.queues", kind: texts, def: "default", example: `["default", "reports"]`, check: checkName,
+		path: "worker.reserved", kind: whole, def: "1", min: "0", max: "4096", example: "2",
+		doc:   "More of them, for critical tasks only: those never wait for others to end.",
+		field: func(t target) any { return &t.cfg.Worker.Reserved },
+	},
+	{
+		path: "worker.queues", kind: texts, def: "default", example: `["default", "reports"]`, check: checkQueue,
 		doc:   "Queues that are worked on.",
 		field: func(t target) any { return &t.cfg.Worker.Queues },
 	},
@@ -121,8 +126,8 @@ var rootKeys = []key{
 		field: func(t target) any { return &t.cfg.Worker.Lease },
 	},
 	{
-		path: "worker.grace", kind: duration, def: "20s", min: "0s", max: "1h", example: `"1m"`,
-		doc:   "How long running tasks may take after SIGTERM. What is not done then is given back at once.",
+		path: "worker.grace", kind: duration, def: "10s", min: "10ms", max: "1h", example: `"1m"`,
+		doc:   "How long running tasks may go on after SIGTERM; what is not done then is given back at once. Also how long after its timeout a task may take to heed it before it is given up as hung.",
 		field: func(t target) any { return &t.cfg.Worker.Grace },
 	},
 	{
@@ -148,11 +153,6 @@ var rootKeys = []key{
 		field: func(t target) any { return &t.cfg.Telemetry.Shards },
 	},
 	{
-		path: "telemetry.group", kind: text, def: "ttp", example: `"storage"`, check: checkName,
-		doc:   "Consumer group that reads them. Each group sees every frame once.",
-		field: func(t target) any { return &t.cfg.Telemetry.Group },
-	},
-	{
 		path: "telemetry.batch", kind: whole, def: "500", min: "1", max: "10000", example: "1000",
 		doc:   "Frames that one transaction writes at most.",
 		field: func(t target) any { return &t.cfg.Telemetry.Batch },
@@ -166,6 +166,11 @@ var rootKeys = []key{
 		path: "telemetry.lease", kind: duration, def: "30s", min: "1s", max: "1h", example: `"10s"`,
 		doc:   "After which frames of a silent reader go to another one.",
 		field: func(t target) any { return &t.cfg.Telemetry.Lease },
+	},
+	{
+		path: "telemetry.keep", kind: duration, def: "0s", min: "0s", max: "36500d", example: `"730d"`,
+		doc:   "How long samples and events stay in the database. 0s: for ever.",
+		field: func(t target) any { return &t.cfg.Telemetry.Keep },
 	},
 
 	{
@@ -223,7 +228,7 @@ var handlerKeys = []key{
 	{
 		path: "command", kind: texts, example: `["/usr/local/bin/report", "--from-stdin"]`,
 		doc: "exec: program with its arguments; no shell. The payload is its standard input, its standard output the result. " +
-			"Exit code 0 is success, 75 asks for another attempt as all others do, 100 makes it a dead letter.",
+			"Exit code 0 is success, 100 makes the task a dead letter, any other asks for another attempt.",
 		field: func(t target) any { return &t.handler.Command },
 	},
 	{

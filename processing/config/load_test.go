@@ -65,16 +65,17 @@ unique_for = "2d"
 [worker]
 name = "w1"
 count = 8
+reserved = 0
 queues = ["a", "b"]
 lease = "10s"
-grace = "0s"
+grace = "1s"
 drain = "10m"
 [http]
 listen = ""
 [telemetry]
 stream = "telhub"
 shards = 64
-group = "g"
+keep = "365d"
 batch = 1000
 flush = "1s"
 lease = "9s"
@@ -108,9 +109,9 @@ kind = "echo"
 		Queue: config.Queue{
 			Prefix: "plant7", Shards: 16, MaxPayload: 1000, MaxLen: 1000, Timeout: 5 * time.Minute, MaxAttempts: 3, Dedup: 24 * time.Hour, UniqueFor: 48 * time.Hour,
 		},
-		Worker: config.Worker{Name: "w1", Count: 9, Queues: []string{"c", "d"}, Lease: 10 * time.Second, Drain: 10 * time.Minute},
+		Worker: config.Worker{Name: "w1", Count: 9, Queues: []string{"c", "d"}, Lease: 10 * time.Second, Grace: time.Second, Drain: 10 * time.Minute},
 		Telemetry: config.Telemetry{
-			Stream: "telhub", Shards: 64, Group: "g", Batch: 1000, Flush: time.Second, Lease: 9 * time.Second,
+			Stream: "telhub", Shards: 64, Batch: 1000, Flush: time.Second, Lease: 9 * time.Second, Keep: 365 * 24 * time.Hour,
 		},
 		Postgres: config.Postgres{URL: "postgres://u@h/db", PasswordFile: "/pp", MaxConns: 2},
 		Tracing:  config.Tracing{Endpoint: "https://h:4318", Service: "s", Ratio: 0.5},

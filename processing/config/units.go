@@ -37,9 +37,9 @@ func parseSize(s string) (int64, bool) {
 	return 0, false // not reached: the last suffix is empty
 }
 
-// parseDuration reads a span of time as Go writes it ("1m30s", "250ms"), with
+// ParseDuration reads a span of time as Go writes it ("1m30s", "250ms"), with
 // days in front if wanted: "7d", "1d12h".
-func parseDuration(s string) (time.Duration, bool) {
+func ParseDuration(s string) (time.Duration, bool) {
 	days, rest, found := strings.Cut(s, "d")
 	if !found {
 		d, err := time.ParseDuration(s)
