@@ -1,7 +1,11 @@
 package board
 
 import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -43,6 +47,19 @@ func (t *tree) adapters(f *facts) []I2C {
 		all = append(all, a)
 	}
 	return all
+}
+
+// BusClock is the clock in Hz that the device tree asks for at I2C adapter n;
+// 0 when it does not tell. root is where /sys is.
+func BusClock(root string, n int) uint32 {
+	name := "i2c-" + strconv.Itoa(n)
+	for _, dir := range []string{"bus/i2c/devices/" + name + "/of_node", "bus/i2c/devices/" + name + "/device/of_node", "class/i2c-dev/" + name + "/device/of_node"} {
+		raw, err := os.ReadFile(filepath.Join(root, "sys", dir, "clock-frequency"))
+		if err == nil && len(raw) == 4 { // a cell, big-endian (Devicetree Specification v0.4, 2.2.4)
+			return binary.BigEndian.Uint32(raw)
+		}
+	}
+	return 0
 }
 
 // displayBus knows adapters of graphics cards and of PC chipsets by their

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,7 +10,8 @@ import (
 )
 
 // A chip that stretches the clock on a Raspberry Pi's own controller is warned
-// of; other adapters, other chips, a slow clock and a missing adapter are not.
+// of, and one that does not bear the clock of its bus; other adapters, other
+// chips, a slow clock and a missing adapter are not.
 func TestStretchingOnBCM2835IsWarnedOf(t *testing.T) {
 	root := write(t, map[string]string{
 		"sys/bus/i2c/devices/i2c-1/name":                    "bcm2835 (i2c@7e804000)\n",
@@ -30,14 +32,22 @@ func TestStretchingOnBCM2835IsWarnedOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := cfg.CheckAdapters(root)
-	if len(got) != 2 {
-		t.Fatalf("got %v, want warnings of air1 and air4", got)
+	if len(got) != 3 {
+		t.Fatalf("got %v, want two warnings of air1 and one of air4", got)
 	}
+	want := "telhub.toml: sensor[air1].bus = i2c1: scd30 bears a bus clock of 50 kHz at most, and this bus runs at 100 kHz; lower"
+	if p := got[1].Error(); !strings.HasPrefix(p, want) || !strings.Contains(p, "i2c_arm_baudrate=50000") {
+		t.Errorf("got %s\nwant %s… and the cure", p, want)
+	}
+	got = slices.Delete(got, 1, 2)
 	for i, name := range []string{"air1", "air4"} {
 		want := `telhub.toml: sensor[` + name + `].bus = i2c` + name[3:] + `: scd30 stretches the clock, and the bcm2835`
 		if p := got[i].Error(); !strings.HasPrefix(p, want) || !strings.Contains(p, "dtoverlay=i2c-gpio") {
 			t.Errorf("got %s\nwant %s… and the cure", p, want)
 		}
+	}
+	if p := got[1].Error(); strings.Contains(p, "bears") {
+		t.Errorf("got %s of an adapter whose clock is not known", p)
 	}
 	if got := cfg.CheckAdapters(filepath.Join(root, "nothing")); len(got) != 0 {
 		t.Errorf("without /sys: %v", got)

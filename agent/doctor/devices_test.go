@@ -90,6 +90,7 @@ addr = 0x61
 [profile.long]
 kind = "i2c"
 stretches = true
+max_speed = 50_000
 read = [{ reg = 0x00, bytes = 2 }]
 out.temperature = { at = 0, type = "i16be", unit = "Cel" }
 `)}
@@ -100,6 +101,7 @@ out.temperature = { at = 0, type = "i16be", unit = "Cel" }
 	want(t, r, "i2c", "greenhouse", Fail, "bme280 at 0x76 does not answer", "address pin")
 	want(t, r, "i2c", "owned", Fail, "the kernel's driver lm75 owns this address", "1-004a")
 	want(t, r, "i2c", "long", Warn, "stretches the clock", "i2c_arm_baudrate=10000")
+	want(t, r, "i2c", "long", Warn, "bears a bus clock of 50 kHz at most, and this bus runs at 100 kHz", "i2c_arm_baudrate=50000")
 
 	bus.Attach(0x61, sim.NewTMP102()) // and the wrong chip at an address
 	bus.Detach(0x49)

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -15,7 +14,6 @@ import (
 	"github.com/telhub/telhub/drivers"
 	"github.com/telhub/telhub/drivers/catalog"
 	transport "github.com/telhub/telhub/drivers/i2c"
-	"github.com/telhub/telhub/drivers/profiles"
 )
 
 // i2c looks at each configured I2C bus and the sensors on it.
@@ -27,6 +25,7 @@ func (x *exam) i2c(context.Context) {
 		}
 		if adapter := x.adapter(b); adapter >= 0 {
 			x.stretching(b, adapter)
+			x.tooFast(b, adapter)
 			x.chips(b, adapter)
 		}
 	}
@@ -58,7 +57,7 @@ func (x *exam) adapter(b *config.Bus) int {
 			seen += ", " + a.Label
 		}
 	}
-	if hz := x.speed(n); hz > 0 {
+	if hz := board.BusClock(x.o.Root, n); hz > 0 {
 		seen += fmt.Sprintf(", %d kHz", hz/1000)
 	}
 	x.ok(b.Name, seen)
@@ -100,17 +99,6 @@ func (x *exam) busCure() string {
 	return "check the path; telhub scan lists the buses there are"
 }
 
-// speed is the clock that the device tree asks for; 0 when it does not tell.
-func (x *exam) speed(n int) uint32 {
-	for _, at := range []string{"/sys/bus/i2c/devices/i2c-%d/of_node/", "/sys/bus/i2c/devices/i2c-%d/device/of_node/", "/sys/class/i2c-dev/i2c-%d/device/of_node/"} {
-		raw, err := os.ReadFile(x.tree.path(fmt.Sprintf(at, n) + "clock-frequency"))
-		if err == nil && len(raw) == 4 { // a cell, big-endian (Devicetree Specification v0.4, 2.2.4)
-			return binary.BigEndian.Uint32(raw)
-		}
-	}
-	return 0
-}
-
 // stretching warns of chips that stretch the clock on a controller that cannot
 // bear it: it returns wrong bytes without an error.
 func (x *exam) stretching(b *config.Bus, n int) {
@@ -120,19 +108,23 @@ func (x *exam) stretching(b *config.Bus, n int) {
 	}
 	for i := range x.cfg.Sensors {
 		s := &x.cfg.Sensors[i]
-		if s.Bus == b.Name && x.stretches(s) && x.speed(n) != 10_000 {
+		if s.Bus == b.Name && s.Engine.Stretches && board.BusClock(x.o.Root, n) != 10_000 {
 			x.warn(s.Name, s.Use+" stretches the clock, and this controller (bcm2835) then returns wrong bytes without an error",
 				"put dtparam=i2c_arm_baudrate=10000 into config.txt, or move it to a bus of the overlay i2c-gpio")
 		}
 	}
 }
 
-func (x *exam) stretches(s *config.Sensor) bool {
-	if p, ok := x.cfg.Profiles[s.Use]; ok {
-		return p.Stretches()
+// tooFast warns of chips that do not bear the bus's clock.
+func (x *exam) tooFast(b *config.Bus, n int) {
+	hz := board.BusClock(x.o.Root, n)
+	for i := range x.cfg.Sensors {
+		s := &x.cfg.Sensors[i]
+		if most := s.Engine.MaxSpeed; s.Bus == b.Name && most > 0 && hz > most {
+			x.warn(s.Name, fmt.Sprintf("%s bears a bus clock of %d kHz at most, and this bus runs at %d kHz: values are wrong or missing now and then", s.Use, most/1000, hz/1000),
+				config.SlowerBus(most))
+		}
 	}
-	p, ok, err := profiles.Lookup(s.Use)
-	return ok && err == nil && p.Stretches()
 }
 
 // abilities is what an adapter of the kernel says of itself.

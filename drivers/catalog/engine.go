@@ -94,6 +94,9 @@ type Engine struct {
 	// Stretches says that an I2C chip stretches the clock, which some
 	// adapters answer with wrong bytes.
 	Stretches bool
+	// MaxSpeed is the fastest bus clock that an I2C chip bears, in Hz; 0 when
+	// it is not known.
+	MaxSpeed uint32
 	// Mode is what serial devices of this kind usually use: "9600 8N1".
 	Mode string
 	// Units says that devices have a number on their bus (Modbus): a sensor

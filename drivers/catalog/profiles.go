@@ -63,7 +63,7 @@ func profileEngine(p *profile.Program) Engine {
 	case profile.Framed:
 		framedEngine(&e, p)
 	default:
-		e.Kind, e.Addrs, e.Stretches = I2C, p.Addresses(), p.Stretches()
+		e.Kind, e.Addrs, e.Stretches, e.MaxSpeed = I2C, p.Addresses(), p.Stretches(), p.MaxSpeed()
 		e.sensor = func(bus i2c.Bus, s *Spec) (drivers.Sensor, error) { return newProfile(bus, p, s) }
 	}
 	consts := p.Consts()

@@ -67,9 +67,10 @@ func (c *compiler) head(t table) {
 
 // chip compiles a profile of kind i2c.
 func (c *compiler) chip(tree map[string]any) {
-	t, _ := c.table("", tree, append(commonKeys(), "addr", "stretches", "wake", "identify", "init", "read")...)
+	t, _ := c.table("", tree, append(commonKeys(), "addr", "stretches", "max_speed", "wake", "identify", "init", "read")...)
 	c.head(t)
 	c.p.stretches = t.flag("stretches")
+	c.p.maxSpeed = t.clock("max_speed")
 	c.addresses(t)
 	c.readProgram(t)
 	c.wakeProgram(t)

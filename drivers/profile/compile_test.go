@@ -49,11 +49,11 @@ out.humidity    = { at = 3, type = "u16be", map = [[0, -6], [65535, 119]], clamp
 
 func TestMetadata(t *testing.T) {
 	p := mustCompile(t, base)
-	if p.Name() != "chip" || p.Title() != "" || p.Addresses() != nil || p.Stretches() {
+	if p.Name() != "chip" || p.Title() != "" || p.Addresses() != nil || p.Stretches() || p.MaxSpeed() != 0 {
 		t.Errorf("%q %q %v %v", p.Name(), p.Title(), p.Addresses(), p.Stretches())
 	}
-	p = mustCompile(t, "title = \"a\"\ndoc = \"b\"\ndatasheet = \"c\"\nstretches = true\naddr = 0x40\ntime = \"3ms\""+base)
-	if p.Title() != "a" || p.Doc() != "b" || p.Datasheet() != "c" || !p.Stretches() || p.Time() != 3*time.Millisecond {
+	p = mustCompile(t, "title = \"a\"\ndoc = \"b\"\ndatasheet = \"c\"\nstretches = true\nmax_speed = 50_000\naddr = 0x40\ntime = \"3ms\""+base)
+	if p.Title() != "a" || p.Doc() != "b" || p.Datasheet() != "c" || !p.Stretches() || p.MaxSpeed() != 50_000 || p.Time() != 3*time.Millisecond {
 		t.Errorf("%q %q %q %v %v", p.Title(), p.Doc(), p.Datasheet(), p.Stretches(), p.Time())
 	}
 }
@@ -76,6 +76,8 @@ func TestProblems(t *testing.T) {
 		{top, `addr = [0x40, 0x40]`, "addr", "twice"},
 		{top, `time = 10`, "time", `such as "10ms"`},
 		{top, `time = "1h"`, "time", "from 0s to 10s"},
+		{top, `max_speed = "100 kHz"`, "max_speed", "the bus clock in Hz, a whole number from 1000"},
+		{top, `max_speed = 100`, "max_speed", "as in 100_000"},
 		{top, `stretches = "yes"`, "stretches", "true or false"},
 		{top, `const = 3`, "const", "want a table"},
 		{top, `const.Shunt = 3`, "const.Shunt", "lower-case"},

@@ -19,6 +19,7 @@
 //	addr      = [0x48, 0x49]             # 7-bit addresses, the default first
 //	time      = "140ms"                  # conversion time, see below
 //	stretches = false                    # true: the chip stretches the clock
+//	max_speed = 400_000                  # fastest bus clock in Hz that the chip bears
 //	const.shunt = 0.1                    # numbers that a sensor's options may replace
 //
 // Wake. What a chip that sleeps is sent before its identity is looked at; the

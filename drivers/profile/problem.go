@@ -98,6 +98,20 @@ func (t table) flag(key string) bool {
 	return b
 }
 
+// clock gives the frequency of a bus in Hz; 0 without the key.
+func (t table) clock(key string) uint32 {
+	v, ok := t.m[key]
+	if !ok {
+		return 0
+	}
+	hz, ok := v.(int64)
+	if !ok || hz < 1000 || hz > 5_000_000 {
+		t.problem(key, "want the bus clock in Hz, a whole number from 1000 to 5000000, as in 100_000")
+		return 0
+	}
+	return uint32(hz)
+}
+
 // whole gives a whole number between lo and hi.
 func (t table) whole(key string, lo, hi int64) (int64, bool) {
 	v, ok := t.m[key]

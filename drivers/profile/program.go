@@ -110,6 +110,7 @@ type Program struct {
 	addrs     []uint16
 	time      time.Duration
 	stretches bool
+	maxSpeed  uint32 // of the bus, Hz; 0 = not said
 	consts    map[string]float64
 
 	wake     []op
@@ -152,6 +153,10 @@ func (p *Program) Time() time.Duration {
 // Stretches reports whether the chip stretches the clock, which some
 // adapters (bcm2835) answer with silent bit errors.
 func (p *Program) Stretches() bool { return p.stretches }
+
+// MaxSpeed is the fastest bus clock that the chip bears, in Hz; 0 when the
+// profile does not say.
+func (p *Program) MaxSpeed() uint32 { return p.maxSpeed }
 
 // Identifies reports whether the profile can tell its chip from others.
 func (p *Program) Identifies() bool { return len(p.identify) > 0 }
