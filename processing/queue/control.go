@@ -77,63 +77,6 @@ func orDefault(queue string) string {
 	return queue
 }
 
-// take asks for n tokens of a queue in a shard. It returns how many tasks may
-// be begun, and how long until there is a token more. A negative n gives back.
-func (q *Queue) take(ctx context.Context, shard int, queue string, n int) (granted int, wait time.Duration, err error) {
-	v, err := q.runOnce(ctx, q.s.control, shard, []string{q.keys.of(shard, queue).state}, "take", strconv.Itoa(n))
-	if err != nil {
-		return 0, 0, err
-	}
-	text, _ := v.(string)
-	var ms int64
-	if _, err := fmt.Sscanf(text, "%d %d", &granted, &ms); err != nil {
-		return 0, 0, fmt.Errorf("take: the script answers %s", shorten(text))
-	}
-	return granted, time.Duration(ms) * time.Millisecond, nil
-}
-
-// controls are what a shard's consumers must heed beside its streams.
-type controls struct {
-	paused   []string            // queues
-	limited  []string            // queues, for take
-	canceled map[string]struct{} // IDs
-}
-
-// maxCanceled bounds the cancellations that are read.
-const maxCanceled = 100_000
-
-// controls reads what holds for some queues in a shard, in one round trip.
-func (q *Queue) controls(ctx context.Context, shard int, queues []string) (c controls, err error) {
-	states := make([]*redis.SliceCmd, len(queues))
-	var canceled *redis.StringSliceCmd
-	err = q.pipe(ctx, func(p redis.Pipeliner) {
-		for i, name := range queues {
-			states[i] = p.HMGet(ctx, q.keys.of(shard, name).state, "paused", "rate")
-		}
-		canceled = p.ZRange(ctx, q.keys.shards[shard].canceled, 0, maxCanceled-1)
-	})
-	if err != nil {
-		return c, fmt.Errorf("controls: %w", err)
-	}
-	for i, s := range states {
-		if v := s.Val(); len(v) == 2 {
-			if v[0] != nil {
-				c.paused = append(c.paused, queues[i])
-			}
-			if v[1] != nil {
-				c.limited = append(c.limited, queues[i])
-			}
-		}
-	}
-	if ids := canceled.Val(); len(ids) > 0 {
-		c.canceled = make(map[string]struct{}, len(ids))
-		for _, id := range ids {
-			c.canceled[id] = struct{}{}
-		}
-	}
-	return c, nil
-}
-
 // CancelState is what Cancel found.
 type CancelState string
 

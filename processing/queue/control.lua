@@ -1,10 +1,8 @@
--- Cancels a task, or takes tokens of a limited queue. KEYS and ARGV: once.lua's, then
+-- Cancels a task, or limits a queue. KEYS and ARGV: once.lua's, then
 --   cancel  KEYS 2 cancellations  3 state of the task  4 its unique key
 --                then for each queue: delay, body, dlq, state of the queue
 --           ARGV 4 id  5 ms to remember it  6 ms to keep the state
 --           Returns removed (it was delayed), ended (it is over) or marked.
---   take    KEYS 2 state of the queue   ARGV 4 how many, negative: give back
---           Returns "granted wait", wait being the ms until there is one more.
 --   limit   KEYS 2 state of the queue   ARGV 4 rate a second, 0: none  5 burst
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -37,17 +35,6 @@ local function cancel()
   return 'marked'
 end
 
-local function take(n)
-  local s = redis.call('HMGET', KEYS[2], 'rate', 'burst', 'tokens', 'at')
-  if not s[1] then return math.max(n, 0) .. ' 0' end
-  local rate, burst = tonumber(s[1]), tonumber(s[2])
-  local tokens = math.min(burst, s[3] + math.max(0, now - s[4]) * rate / 1000)
-  local granted = math.min(n, math.floor(tokens))
-  tokens = math.min(burst, tokens - granted)
-  redis.call('HSET', KEYS[2], 'tokens', string.format('%.6f', tokens), 'at', now)
-  return math.max(granted, 0) .. ' ' .. (tokens >= 1 and 0 or math.ceil((1 - tokens) / rate * 1000))
-end
-
 local function limit(rate, burst)
   if tonumber(rate) == 0 then
     redis.call('HDEL', KEYS[2], 'rate', 'burst', 'tokens', 'at')
@@ -57,7 +44,5 @@ local function limit(rate, burst)
   return ''
 end
 
-local op = ARGV[3]
-if op == 'cancel' then return answered(cancel()) end
-if op == 'take' then return answered(take(tonumber(ARGV[4]))) end
+if ARGV[3] == 'cancel' then return answered(cancel()) end
 return answered(limit(ARGV[4], ARGV[5]))

@@ -108,18 +108,24 @@ func (c *cemetery) letter(m *redis.XMessage) DeadLetter {
 		d.Task, d.Attempt, d.Enqueued, d.History = t.Task, t.Attempt, t.Enqueued, t.History
 		d.Payload = []byte(text("d"))
 	} else {
-		d.Fields = make(map[string]string, len(m.Values))
-		for k := range m.Values {
-			if k != "why" && k != "err" && k != "from" {
-				d.Fields[k] = text(k)
-			}
-		}
+		d.Fields = foreignFields(text("f"))
 		if c, err := ParseClass(text("from")); err == nil {
 			d.Class = c
 		}
 	}
 	d.Queue = c.keys.name
 	return d
+}
+
+// foreignFields reads the fields of an entry that is no task, each name and
+// value with its length before it.
+func foreignFields(s string) map[string]string {
+	m := make(map[string]string)
+	for r := (reader{s: s}); r.s != "" && !r.short; {
+		name := r.text()
+		m[name] = r.text()
+	}
+	return m
 }
 
 // entryTime is the time in an entry's ID.
@@ -131,7 +137,7 @@ func entryTime(id string) time.Time {
 
 // Replay gives the dead letters that a filter selects back to their streams,
 // the eldest first, as if they had not been tried; their history stays with
-// them, NotAfter does not. Those that die meanwhile are not among them. The
+// them, NotAfter does not. What is no task stays where it is. Those that die meanwhile are not among them. The
 // error is ErrHeld if some stay because of their unique keys.
 func (q *Queue) Replay(ctx context.Context, f Filter) (int, error) {
 	held := 0

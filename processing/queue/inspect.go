@@ -101,7 +101,7 @@ func (q *Queue) inspectIn(ctx context.Context, shard int, id string) (info Info,
 	if where := scored(scores); where >= 0 {
 		return q.inspectDelayed(ctx, info, names, time.UnixMilli(int64(scores[where].Val())))
 	}
-	if err := q.search(ctx, &info, names); err != nil || info.Attempt > 0 && info.State != "" {
+	if err := q.search(ctx, &info, names); err != nil || info.Attempt > 0 {
 		return info, err == nil, err
 	}
 	switch {
@@ -129,13 +129,12 @@ func (info *Info) fromState(m map[string]string) {
 	if len(m) == 0 {
 		return
 	}
-	info.State, info.Queue, info.Err, info.Note = State(m["s"]), m["q"], m["e"], m["note"]
-	info.Attempt, _ = strconv.Atoi(m["n"])
+	info.State, info.Queue, info.Err, info.Note = State(m["s"]), m["q"], m["e"], m["n"]
 	info.Progress, _ = strconv.ParseFloat(m["p"], 64)
 	if ms, err := strconv.ParseInt(m["at"], 10, 64); err == nil {
 		info.Ended = time.UnixMilli(ms)
 	}
-	if r, has := m["d"]; has {
+	if r, has := m["v"]; has {
 		info.Result = []byte(r)
 	}
 }

@@ -149,7 +149,7 @@ func checkName(s string, most int) error {
 		return fmt.Errorf("must have 1 to %d characters, and has %d", most, len(s))
 	}
 	if i := strings.IndexFunc(s, notInName); i >= 0 {
-		return fmt.Errorf("character %d is none of letters, digits, _ - and .", i+1)
+		return fmt.Errorf("character %d must be a letter, a digit, a dot or one of _ and -", i+1)
 	}
 	return nil
 }

@@ -33,8 +33,8 @@ type QueueStats struct {
 	Done     int64 `json:"done"`
 	Retried  int64 `json:"retried"`
 	Died     int64 `json:"died"`
-	Expired  int64 `json:"expired"`
 	Canceled int64 `json:"canceled"`
+	Lost     int64 `json:"lost"` // completions that were not accepted: the lease had gone to another
 }
 
 // ClassStats are the numbers of one class of a queue.
@@ -100,7 +100,7 @@ func (s *QueueStats) add(o *QueueStats) {
 	s.Rate += o.Rate
 	s.Delayed, s.Dead = s.Delayed+o.Delayed, s.Dead+o.Dead
 	s.Done, s.Retried, s.Died = s.Done+o.Done, s.Retried+o.Retried, s.Died+o.Died
-	s.Expired, s.Canceled = s.Expired+o.Expired, s.Canceled+o.Canceled
+	s.Canceled, s.Lost = s.Canceled+o.Canceled, s.Lost+o.Lost
 }
 
 // earlier returns the earlier of two times, of which a zero one counts nothing.
@@ -176,6 +176,6 @@ func (a *asked) read(name string, now time.Time) *QueueStats {
 	}
 	s.Rate, _ = strconv.ParseFloat(state["rate"], 64)
 	s.Done, s.Retried, s.Died = number("done"), number("retried"), number("dead")
-	s.Expired, s.Canceled = number("expired"), number("canceled")
+	s.Canceled, s.Lost = number("canceled"), number("lost")
 	return s
 }
