@@ -108,7 +108,7 @@ local special = {
     redis.call('ZADD', delay, clock() + tonumber(ARGV[i + 8]), ARGV[i + 2])
     local key = KEYS[tonumber(ARGV[i + 4])]
     if key and redis.call('EXISTS', key) == 1 then
-      redis.call('HSET', key, 's', 'delayed')
+      redis.call('HSET', key, 's', 'retrying')
       redis.call('HDEL', key, 'p', 'n')
     end
     return 'retried'
