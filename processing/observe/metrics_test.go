@@ -34,7 +34,9 @@ func classes(waiting, running, added int64, oldest time.Duration) (all [queue.Nu
 func played(t *testing.T) (*Metrics, *Watch) {
 	t.Helper()
 	m := NewMetrics("v1")
-	m.Pool(func() worker.Stats { return worker.Stats{Workers: 4, Reserved: 1, Running: 1, Waiting: 3, Uncommitted: 2} })
+	m.Pool(func() worker.Stats {
+		return worker.Stats{Workers: 4, Reserved: 1, Running: 1, Waiting: 3, Uncommitted: 2}
+	})
 	task := func(c queue.Class) *queue.Delivery { return &queue.Delivery{Task: queue.Task{Type: "x", Class: c}} }
 	for _, e := range []worker.End{
 		{Kind: queue.Done, Ran: true, Wait: 2 * time.Millisecond, Took: 10 * time.Millisecond},
