@@ -66,6 +66,9 @@ func (l *losses) add(f *frame.Frame, cause frame.Cause) {
 	if l.empty() {
 		*l = losses{cause: cause, t0: f.T0, t1: f.T1}
 	}
+	if n < 0 && l.n >= 0 {
+		l.cause = cause // the cause is that of what nobody can count
+	}
 	if l.n += n; n < 0 || l.n < n {
 		l.n = -1 // one of the two is unknown
 	}

@@ -219,7 +219,14 @@ func (b *bench) reload() {
 func (b *bench) finish() {
 	b.t.Helper()
 	b.hush()
+	drained := false
+	defer func() {
+		if !drained {
+			b.command(b.auditConfig()) // what is there tells more than what is not
+		}
+	}()
 	b.node.drained()
+	drained = true
 	b.node.stop()
 	b.audit()
 }

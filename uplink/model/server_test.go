@@ -222,6 +222,14 @@ func (s *server) stream(lane frame.Lane) []entry {
 	return list[:len(list):len(list)]
 }
 
+// mark returns what the state has of a lane.
+func (s *server) mark(lane frame.Lane) frame.ID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, _ := parseMark(s.keys.hashes[stateKey][field(lane)])
+	return m.ID
+}
+
 const (
 	deviceName = "pi-01"
 	stateKey   = "telhub:{0}:state"

@@ -164,7 +164,6 @@ func (h *history) forgets(f fault, do func()) {
 }
 
 func (h *history) stepCut(t *rapid.T) {
-	h.excuse(frame.Conflict) // O5 in docs/model_check.md: one too many is said, nothing is lost
 	b := h.pick(t)
 	sameBoot := rapid.IntRange(0, 2).Draw(t, "kill") == 2
 	if !b.running {

@@ -359,8 +359,13 @@ func (w *wire) LastSeen(ctx context.Context, lane frame.Lane, mark frame.ID) (se
 			return uplink.Seen{Stamp: r.T1, Dated: r.Quality != frame.Unset.String(), Boot: r.Boot}, true, nil
 		}
 	}
+	if mark != (frame.ID{}) && w.srv.mark(lane) != mark {
+		return seen, false, errForgot
+	}
 	return seen, false, nil
 }
+
+var errForgot = errors.New("the server forgot a mark that it told a moment ago")
 
 // spin ends a history in which an uplink sends without end and no time passes.
 func (w *wire) spin(b *uplink.Batch) {
