@@ -13,6 +13,8 @@ need e2fsck e2fsprogs
 need debugfs e2fsprogs
 need valkey-server valkey-server # WAITAOF, which redis-server of Debian 12 lacks
 need mount mount
+# The server's programs are not in PATH. The tests make clusters of their own.
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages+=(postgresql)
 # Modbus slaves that others wrote. Debian's own python3 has the first two.
 /usr/bin/python3 -c 'import pymodbus, serial_asyncio' 2>/dev/null || packages+=(python3-pymodbus python3-serial-asyncio)
 [ -e /usr/include/modbus/modbus.h ] || packages+=(libmodbus-dev)

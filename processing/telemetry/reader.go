@@ -37,20 +37,21 @@ func newReader(c *Consumer, shard int) *reader {
 		r.keys[l] = StreamKey(c.o.Stream, shard, l)
 		r.held[l] = map[string]struct{}{}
 	}
-	r.suspect()
+	r.suspect(c.o.Lanes...) // what a process of our name has left
 	return r
 }
 
-// suspect makes the reader look through its own pending entries.
-func (r *reader) suspect() {
-	for _, l := range r.c.o.Lanes {
+// suspect makes the reader look through its own pending entries of lanes.
+func (r *reader) suspect(lanes ...frame.Lane) {
+	for _, l := range lanes {
 		r.own[l], r.claim[l] = "0-0", "0-0"
 	}
 }
 
 func (r *reader) run(ctx context.Context) {
-	again := backoff{least: 50 * time.Millisecond, most: 5 * time.Second}
+	again := backoff{least: 50 * time.Millisecond, most: 2 * time.Second}
 	sick := trouble{log: r.c.o.Log, what: fmt.Sprintf("read shard %d of %s", r.shard, r.c.o.Stream)}
+	var came int64 // entries when the last error happened
 	for ctx.Err() == nil {
 		err := r.step(ctx)
 		if err == nil {
@@ -62,8 +63,12 @@ func (r *reader) run(ctx context.Context) {
 			return
 		}
 		r.c.count.readErrors.Add(1)
-		r.suspect()
+		if n := r.c.count.read.Load(); n > came { // it gets on
+			again.reset()
+			came = n
+		}
 		if isNoGroup(err) {
+			r.suspect(r.c.o.Lanes...)
 			if err = r.heal(ctx); err == nil {
 				continue
 			}
@@ -165,6 +170,7 @@ func (r *reader) readLanes(ctx context.Context, lanes []frame.Lane, room *[frame
 		got, failed := cmds[i].Result()
 		if failed != nil && !errors.Is(failed, redis.Nil) {
 			err = failed
+			r.suspect(l)
 		}
 		if len(got) == 0 {
 			r.c.queue.unreserve(l, room[l])
@@ -202,6 +208,7 @@ func (r *reader) readBlocking(ctx context.Context) error {
 	}
 	got, err := r.c.o.Client.XReadGroup(ctx, args).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
+		r.suspect(r.c.o.Lanes...)
 		return err
 	}
 	for _, s := range got {

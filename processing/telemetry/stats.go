@@ -54,7 +54,7 @@ func (c *counters) stored(r Result, batch []pending, took time.Duration) {
 	c.storeTime.Add(int64(took))
 	for i := range batch {
 		f := batch[i].frame
-		if !f.Dated() {
+		if !f.Dated() || f.Gap != nil {
 			continue
 		}
 		n := &c.newest[f.Lane]

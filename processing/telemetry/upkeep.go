@@ -82,6 +82,7 @@ func (r *reader) takeOver(ctx context.Context, l frame.Lane) error {
 		}).Result()
 		if err != nil {
 			r.c.queue.unreserve(l, room)
+			r.suspect(l) // what was claimed may be ours now
 			return err
 		}
 		if len(deleted) > 0 { // trimmed away while they waited
