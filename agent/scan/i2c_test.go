@@ -74,6 +74,28 @@ func TestUnknownChips(t *testing.T) {
 	}
 }
 
+// What stands on a board with chips from everywhere: an EMC1413 is read, a
+// magnetometer too, and clock, EEPROM and barometer are named.
+func TestNamedChips(t *testing.T) {
+	bus := sim.NewI2CBus("/dev/i2c-1")
+	emc := sim.NewRegisters(1, map[byte]uint16{0xfe: 0x5d, 0xfd: 0x21, 0xff: 0x04})
+	emc.Set(0x00, 33)
+	bus.Attach(0x4c, emc)
+	bus.Attach(0x1e, sim.NewRegisters(1, map[byte]uint16{0x0a: 'H', 0x0b: '4', 0x0c: '3'}))
+	bus.Attach(0x50, &chip{})
+	bus.Attach(0x68, &chip{})
+	bus.Attach(0x77, sim.NewRegisters(1, map[byte]uint16{0x0d: 0x10}))
+	bus.Attach(0x76, &chip{})
+	open := opens(bus)
+	r := scan(t, Options{Root: grow(t, header(nil)), Openers: open})
+	want(t, r, `use = "emc1413"`, "0x50 answers, not known: likely an EEPROM", "0x68 answers; nothing tells what it is. Possible: use = mcp3421; or likely a real-time clock",
+		"0x77 answers, not known: an Infineon DPS310 barometer", "0x76 answers, not known: perhaps a barometer", "hmc5883l", "lsm303dlhc-mag")
+	cfg := parse(t, r)
+	if got := read(t, cfg, open, "emc1413", "temperature"); got != 33 {
+		t.Errorf("emc1413: %v, want 33", got)
+	}
+}
+
 // Nothing is written to port expanders, one byte at most to EEPROMs, and
 // nothing anywhere with ReadOnly.
 func TestNothingIsChanged(t *testing.T) {

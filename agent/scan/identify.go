@@ -57,8 +57,35 @@ func usual(addr uint16) string {
 		return "likely a display"
 	case addr == 0x68:
 		return "likely a real-time clock: dtoverlay=i2c-rtc lets the kernel use it"
+	case addr == 0x76 || addr == 0x77:
+		return "perhaps a barometer that the kernel reads by iio (DPS310, MS5611), or a multiplexer (dtoverlay=i2c-mux)"
 	case addr >= 0x70 && addr <= 0x77:
 		return "perhaps a multiplexer: dtoverlay=i2c-mux gives each of its channels a bus"
+	}
+	return ""
+}
+
+// stranger is a chip that only the kernel's driver reads, known by a register.
+type stranger struct {
+	addrs   []uint16
+	reg, id byte
+	note    string
+}
+
+func strangers() []stranger {
+	return []stranger{
+		// Infineon DPS310 data sheet, 7.10: product and revision.
+		{[]uint16{0x77, 0x76}, 0x0D, 0x10, "an Infineon DPS310 barometer: load the kernel's driver (modprobe dps310, and an overlay or new_device), then it is read by iio"},
+	}
+}
+
+// stranger says which of them answers at addr; "" for none.
+func (s *scanner) stranger(bus agent.I2C, addr uint16) string {
+	for _, k := range strangers() {
+		var id [1]byte
+		if slices.Contains(k.addrs, addr) && bus.Tx(addr, []byte{k.reg}, id[:]) == nil && id[0] == k.id {
+			return k.note
+		}
 	}
 	return ""
 }
@@ -91,6 +118,9 @@ func (s *scanner) probe(bus agent.I2C, addr uint16) (*Chip, error) {
 	}
 	if len(c.Candidates) == 0 {
 		c.Note = usual(addr)
+		if !s.o.ReadOnly {
+			c.Note = cmp.Or(s.stranger(bus, addr), c.Note)
+		}
 	}
 	return c, nil
 }

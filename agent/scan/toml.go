@@ -194,7 +194,11 @@ func (w *writer) nameless(c *Chip) {
 	case c.Kernel != "":
 		w.comment("", fmt.Sprintf("0x%02x: the kernel's driver %s has it: %s", c.Addr, c.Kernel, c.Note))
 	case len(c.Possible) > 0:
-		w.comment("", fmt.Sprintf("0x%02x answers; nothing tells what it is. Possible: use = %s", c.Addr, strings.Join(c.Possible, ", ")))
+		text := fmt.Sprintf("0x%02x answers; nothing tells what it is. Possible: use = %s", c.Addr, strings.Join(c.Possible, ", "))
+		if c.Note != "" {
+			text += "; or " + c.Note
+		}
+		w.comment("", text)
 	case c.Note != "":
 		w.comment("", fmt.Sprintf("0x%02x answers, not known: %s; a sensor is described with [profile.…], as docs/drivers.md shows", c.Addr, c.Note))
 	default:

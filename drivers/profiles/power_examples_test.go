@@ -61,6 +61,16 @@ var powerExamples = []example{
 		name: "tmp421", init: []exchange{{"fe", "55"}, {"ff", "22"}, {"0900", ""}}, read: []exchange{{"00", "19"}, {"10", "80"}, {"01", "20"}, {"11", "02"}},
 		want: map[string]float64{"temperature": 25.5},
 	},
+	{ // DS20005272 table 5.3: 0.125 degrees is 000 0000 0001, 1 degree 000 0000 1000, and 000 0000 0000 an open diode.
+		name: "emc1413", init: []exchange{{"fe", "5d"}, {"fd", "21"}, {"0300", ""}},
+		read: []exchange{{"00", "00"}, {"29", "20"}, {"01", "01"}, {"10", "00"}, {"23", "00"}, {"24", "00"}},
+		want: map[string]float64{"temperature": 0.125, "remote_temperature": 1},
+	},
+	{ // The same, 5.11: the default range ends at 127.875 degrees; a higher number is one of the extended range.
+		name: "emc1413", init: []exchange{{"fe", "5d"}, {"fd", "25"}, {"0300", ""}},
+		read: []exchange{{"00", "7f"}, {"29", "e0"}, {"01", "21"}, {"10", "00"}, {"23", "80"}, {"24", "00"}},
+		want: map[string]float64{"temperature": 127.875, "remote_temperature": 33},
+	},
 	{ // DS22003 table 4-3: 18 bits, 0x000001 is 15.625 uV.
 		name: "mcp3421", init: []exchange{{"1c", ""}}, read: []exchange{{"", "0000011c"}}, want: map[string]float64{"voltage": 0.000015625}, within: 1e-15,
 	},
