@@ -109,6 +109,9 @@ probe() {
 	return "$rc"
 }
 
+# dial HOST prints a command that wants an answer from the Redis there.
+dial() { echo "echo PING | socat -T3 - TCP:$1:6379,connect-timeout=3 | grep NOAUTH"; }
+
 echo "-- start"
 expect "ready after the boot" within 30 ready
 expect "systemd says: active, and since READY=1" test "$(prop ActiveState)/$(prop SubState)/$(prop StatusText)" = "active/running/forwarding guest"
@@ -136,7 +139,7 @@ expect "... samples flow on" grows 15
 echo 'nonsense = 1' >>"$root/etc/telhub.toml"
 sed -i 's/^device/devise/' "$root/etc/telhub.toml"
 refuse "reload of a wrong configuration fails" "failed" in_guest systemctl reload telhub
-expect "... and says why in the journal" eval 'in_guest journalctl -u telhub | grep -q "devise.*unknown\|unknown.*devise\|devise"'
+expect "... and says why in the journal" within 5 eval 'in_guest journalctl -u telhub | grep "devise" >/dev/null'
 expect "... the old one goes on" eval 'is MainPID "$pid" && status ".queue.capacity == 65536" && grows 15'
 config 10.77.0.1
 in_guest systemctl reload telhub
@@ -154,8 +157,11 @@ t0=$(date +%s%3N)
 in_guest kill -STOP "$(prop MainPID)"
 expect "SIGSTOP: restarted by the watchdog (the unit's is $limit, here 3s)" within 20 is NRestarts 1
 say "      after $(($(date +%s%3N) - t0)) ms"
-expect "... result: watchdog, in the journal" eval 'in_guest journalctl -u telhub | grep -qi "watchdog timeout"'
-expect "... and ready" within 20 ready
+expect "... result: watchdog, in the journal" within 5 eval 'in_guest journalctl -u telhub | grep -i "watchdog timeout" >/dev/null'
+# A pseudo-terminal, other than a port, keeps a killed owner's exclusive mark
+# while its other end is open.
+in_guest systemctl restart counter
+expect "... and ready, with both sensors" within 20 eval 'ready && page /api/sensors | jq -e "length == 2 and all(.up)"'
 for n in $(seq 2 9); do
 	in_guest kill -KILL "$(prop MainPID)"
 	within 20 is NRestarts "$n" || break
@@ -174,13 +180,15 @@ expect "control: root of the container opens $disk and /dev/tty5" in_guest sh -c
 refuse "a disk, though group and mode allow it" "Operation not permitted" probe ": <$disk"
 refuse "a virtual console, of the same major as ttyS" "Operation not permitted" probe ": </dev/tty5"
 refuse "memory" "Permission denied\|Operation not permitted\|cannot open" probe ": </dev/mem"
+in_guest systemctl restart counter
 expect "its own: a serial port" probe "exec 3<>/dev/counter && test -t 3"
 
 echo "-- network"
-expect "control: root of the container reaches 203.0.113.1" in_guest curl -sS -m 5 telnet://203.0.113.1:6379
-expect "a host of the private network" probe 'curl -sS -m 3 telnet://10.77.0.1:6379 </dev/null'
-refuse "a host of the Internet" "timed out\|Timeout\|not permitted" probe 'curl -sS -m 3 telnet://203.0.113.1:6379 </dev/null'
-refuse "a raw socket" "not permitted\|not supported" probe 'ping -c1 127.0.0.1 || curl -sS --interface lo unix: || { echo Operation not permitted; false; }'
+expect "control: root of the container reaches 203.0.113.1" in_guest sh -c "$(dial 203.0.113.1)"
+expect "a host of the private network" probe "$(dial 10.77.0.1)"
+refuse "a host of the Internet" "timed out\|not permitted" probe "$(dial 203.0.113.1)"
+refuse "no raw socket" "not permitted" probe 'socat -u OPEN:/dev/null IP-SENDTO:127.0.0.1:250'
+refuse "no packet socket" "not supported" probe 'socat -u OPEN:/dev/null INTERFACE:lo'
 config 203.0.113.1
 in_guest systemctl restart telhub
 within 20 ready || true
@@ -199,7 +207,7 @@ in_guest systemctl daemon-reload
 echo "-- file system and kernel"
 expect "its own directory is writable" probe 'touch /var/lib/telhub/x /run/telhub/x && rm /var/lib/telhub/x'
 refuse "/etc is not" "Read-only" probe 'touch /etc/x'
-refuse "its own program is not" "Read-only" probe 'touch /usr/bin/telhub'
+refuse "its own program is not" "denied\|Read-only" probe 'touch /usr/bin/telhub'
 refuse "/home is not there" "denied" probe 'ls /home'
 refuse "/sys is not writable" "Read-only" probe 'echo 1 >/sys/kernel/profiling'
 expect "no capability, no new privileges" probe 'grep -q "^CapEff:.0*$" /proc/self/status && grep -q "^NoNewPrivs:.1" /proc/self/status'
@@ -227,7 +235,7 @@ for example in systemd/examples/*.conf; do
 	install -D -m644 "$example" "$root/run-examples/telhub.service.d/x.conf"
 	install -m644 systemd/telhub.service "$root/run-examples/telhub.service"
 	# What a newer systemd knows is no mistake.
-	expect "${example#systemd/}" test -z "$(in_guest systemd-analyze verify /run-examples/telhub.service 2>&1 | grep -v "Unknown key name 'Restart\(Steps\|MaxDelaySec\)'" | tee -a "$guest/out")"
+	expect "${example#systemd/}" test -z "$(in_guest systemd-analyze verify /run-examples/telhub.service 2>&1 | grep -v "Unknown key .*Restart\(Steps\|MaxDelaySec\)" | tee -a "$guest/out")"
 done
 expect "udev reads the rules, and finds nothing wrong" eval '! udevadm test /sys/class/tty/ttyS0 2>&1 | grep "61-telhub.rules.*\(nvalid\|nknown\|gnoring\|rror\)"'
 expect "the whole run's audit is balanced" env TELEMETRY_REDIS_URL=redis://10.77.0.1:6379/0 TELEMETRY_REDIS_PASSWORD=secret42 "$binary" audit --whole --config "$root/etc/telhub.toml"
