@@ -28,7 +28,7 @@ type Options struct {
 	KeyFile      string
 
 	Prefix string // of all keys; default "ttp"
-	Shards int    // how many shards, 1 to 4096, the same for all; default 1
+	Shards int    // how many shards, 1 to 1024, the same for all; default 1
 
 	MaxPayload  int           // bytes; default 256 KiB, at most 16 MiB
 	MaxLen      int64         // tasks in one stream, and in one set of delayed ones; default 5,000,000; negative: no limit
@@ -50,7 +50,7 @@ type Options struct {
 const (
 	defaultURL       = "redis://127.0.0.1:6379/0"
 	defaultPrefix    = "ttp"
-	maxShards        = 4096
+	maxShards        = 1024
 	defaultPayload   = 256 << 10
 	maxPayload       = 16 << 20
 	defaultMaxLen    = 5_000_000
