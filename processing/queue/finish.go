@@ -78,6 +78,9 @@ func (c *Consumer) Finish(ctx context.Context, shard int, outs []Outcome) (lost 
 	return lost, nil
 }
 
+// finishPause is how long Finish waits before it begins another row of attempts.
+const finishPause = 100 * time.Millisecond
+
 // finishHead is how many arguments stand before the runs.
 const finishHead = 4
 
@@ -94,7 +97,7 @@ func (c *Consumer) finish(ctx context.Context, f *finishing) (int, error) {
 		v, err := c.q.runArgs(ctx, c.s.finish, f.all)
 		again := errors.Is(err, ErrUnknown) || errors.Is(err, ErrUnavailable)
 		switch {
-		case again && ctx.Err() == nil && !errors.Is(err, ErrClosed):
+		case again && !errors.Is(err, ErrClosed) && wait(ctx, finishPause):
 			continue
 		case err != nil:
 			return 0, err

@@ -130,7 +130,8 @@ func (c *committer) take(most int) int {
 	copy(b.tasks, b.tasks[n:])
 	clear(b.outs[rest:])
 	clear(b.tasks[rest:])
-	b.outs, b.tasks, b.busy = b.outs[:rest], b.tasks[:rest], n
+	b.outs, b.tasks = b.outs[:rest], b.tasks[:rest]
+	b.busy += n
 	b.room.Broadcast()
 	return n
 }
@@ -157,7 +158,7 @@ func (c *committer) tell(ctx context.Context) bool {
 func (c *committer) told(lost int, took time.Duration) {
 	s := c.s
 	s.outs.mu.Lock()
-	s.outs.busy = 0
+	s.outs.busy -= len(c.outs)
 	s.outs.mu.Unlock()
 	s.forget(c.tasks...)
 	s.p.o.Observer.Happened(Event{Kind: Committed, Shard: s.number, N: len(c.outs), Took: took})

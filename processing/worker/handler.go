@@ -21,6 +21,8 @@ type Handler func(ctx context.Context, t *queue.Delivery) (result []byte, err er
 type Middleware func(Handler) Handler
 
 // Skip is returned by a handler that finds nothing to do: the task is done.
+//
+//lint:ignore ST1012 a handler reads better that returns worker.Skip, as filepath.SkipDir is returned
 var Skip = errors.New("skip")
 
 // fatalError and laterError are what Fatal and RetryAfter make.

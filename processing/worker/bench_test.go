@@ -1,0 +1,60 @@
+package worker
+
+import (
+	"context"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/telhub/telhub/processing/queue"
+	"github.com/telhub/telhub/uplink/redis/redistest"
+)
+
+// BenchmarkDrain runs tasks that do nothing out of a backlog: what fetching,
+// running and finishing cost, and what Redis spends on it.
+func BenchmarkDrain(b *testing.B) {
+	for _, workers := range []int{4, 16, 64} {
+		b.Run("workers="+strconv.Itoa(workers), func(b *testing.B) {
+			s := redistest.Start(b)
+			q := openQueue(b, s.URL(), queue.Options{})
+			tasks := make([]*queue.Task, 1000)
+			payload := make([]byte, 200)
+			for i := range tasks {
+				tasks[i] = &queue.Task{Type: "t", Payload: payload}
+			}
+			for n := b.N; n > 0; n -= len(tasks) {
+				if _, err := q.Enqueue(b.Context(), tasks[:min(n, len(tasks))]...); err != nil {
+					b.Fatal(err)
+				}
+			}
+			var ran atomic.Int64
+			done := make(chan struct{})
+			p := New(q, Options{Workers: workers, Log: quiet()})
+			p.Handle("t", func(context.Context, *queue.Delivery) ([]byte, error) {
+				if ran.Add(1) == int64(b.N) {
+					close(done)
+				}
+				return nil, nil
+			})
+			cpu, _ := s.CPU()
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			b.ResetTimer()
+			start := time.Now()
+			r := run(b, p)
+			<-done
+			r.halt(b)
+			b.StopTimer()
+			runtime.ReadMemStats(&after)
+			now, _ := s.CPU()
+			b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "tasks/s")
+			b.ReportMetric(float64((now-cpu).Microseconds())/float64(b.N), "redis-µs/task")
+			b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(b.N), "allocs/task")
+			if got := totals(b, q); got.Done != int64(b.N) {
+				b.Errorf("%d tasks done, want %d", got.Done, b.N)
+			}
+		})
+	}
+}
