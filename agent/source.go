@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"slices"
 	"time"
 
 	"github.com/telhub/telhub/agent/clock"
@@ -169,6 +170,8 @@ func (a *Agent) Sensors() []httpapi.Sensor {
 			if raw := a.plan.latest.Raw(sh.channel); sh.processed && raw.Stamp != 0 {
 				c.Raw = &raw.Value
 			}
+			// The first reading is counted before the workers have it.
+			c.Missing = st.Readings > 1 && slices.Contains(info.channels, sh.channel) && !v.Known && !a.plan.latest.Raw(sh.channel).Known
 			s.Channels = append(s.Channels, c)
 		}
 	}

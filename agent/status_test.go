@@ -5,10 +5,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/telhub/telhub/agent/config"
 	"github.com/telhub/telhub/agent/httpapi"
 	"github.com/telhub/telhub/drivers/sim"
 	"github.com/telhub/telhub/uplink"
@@ -76,6 +78,39 @@ func TestSensorsOfARunningAgent(t *testing.T) {
 	c := s[1].Channels[0]
 	if c.Name != "temperature" || c.Unit != "Cel" || c.Status != "ok" || *c.Value != 35 || c.AgeMS < 0 || c.AgeMS > patience.Milliseconds() {
 		t.Errorf("channel %+v with value %v, want 35 Cel", c, *c.Value)
+	}
+}
+
+// What a device never gave is told from what it does not give any more.
+func TestOutputsThatNeverCame(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "sys/class/hwmon/hwmon0")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"name": "sht3x", "temp1_input": "21500"} { // and no humidity1_input
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := rigText(t, redistest.Start(t).URL(), "") + "[[sensor]]\nname = \"air\"\nuse = \"hwmon\"\nchip = \"sht3x\"\nevery = \"20ms\"\n"
+	cfg, err := config.Parse("test", []byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRigWith(t, cfg, func(o *Options, _ *sim.I2CBus) { o.Openers.Root = root })
+	r.run(t)
+	air := func() []httpapi.Channel { return r.Sensors()[2].Channels }
+	await(t, "the humidity to be missed", func() bool { return slices.ContainsFunc(air(), func(c httpapi.Channel) bool { return c.Missing }) })
+	for _, c := range air() {
+		if c.Missing != (c.Name == "humidity") || c.Missing != (c.Value == nil) {
+			t.Errorf("channel %+v: want the humidity missing, nothing else", c)
+		}
+	}
+	for _, c := range r.Sensors()[0].Channels {
+		if c.Missing {
+			t.Errorf("channel %+v is missing", c)
+		}
 	}
 }
 

@@ -161,6 +161,7 @@ type Channel struct {
 	Value      *float64 `json:"value"`                // null before the first value
 	Raw        *float64 `json:"raw,omitempty"`        // as the driver gave it, in the driver's unit, where that is something else
 	Status     string   `json:"status"`               // "ok", "stale", "bad", "lost"
+	Missing    bool     `json:"missing,omitempty"`    // the sensor answers, and this never came: the device may not have it
 	Alarm      string   `json:"alarm,omitempty"`      // "high", "low" while it lasts
 
 	Stamp   string `json:"stamp,omitempty"` // RFC 3339, where the date is known
