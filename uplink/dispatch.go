@@ -53,6 +53,14 @@ func (k *keeper) planSend(j *job, now time.Time) {
 			return
 		}
 	}
+	if k.exhausted() && !k.dirty && !k.committer.busy {
+		k.stored = 0 // what was lost without a number is declared
+	}
+}
+
+// exhausted reports whether the store has nothing more to send, of any lane.
+func (k *keeper) exhausted() bool {
+	return k.o.Store != nil && !k.lanes[frame.Alarm].older && !k.lanes[frame.Live].older && k.drainedTo == k.o.Store.Last(frame.Backfill)
 }
 
 // planLane makes j the next job for a lane, if there is one.

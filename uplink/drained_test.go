@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/telhub/telhub/buffer/store"
 	"github.com/telhub/telhub/uplink"
 	"github.com/telhub/telhub/uplink/frame"
 )
@@ -88,4 +89,40 @@ func (s *blindStore) Next(lane frame.Lane, after frame.ID, dst *frame.Frame) (bo
 	close(s.looks)
 	time.Sleep(time.Minute)
 	return false, nil
+}
+
+// Alarms that memory has given back are dropped with the rest of a full store, and
+// part of what was dropped is still sent from memory: the number of the others is
+// unknown. When all is drained nothing counts as stored.
+func TestNothingCountsAsStoredWhenLostAlarmsAreDeclared(t *testing.T) {
+	inLab(t, func(l *lab) {
+		l.tweak = func(_ *uplink.Options, so *store.Options) {
+			so.MaxBytes, so.SegmentBytes, so.PendingBytes = 1<<20, 64<<10, 32<<10
+		}
+		l.server.leave()
+		l.start()
+		l.wait("the breaker", func(s uplink.Status) bool { return s.Breaker != uplink.Closed })
+		n := uint64(0)
+		for range 300 {
+			l.submit(n, frame.Urgent)
+			n++
+			for range 5 {
+				l.submitLarge(n, frame.Normal)
+				n++
+			}
+		}
+		if l.store.Stats().Dropped == 0 {
+			t.Fatal("nothing was given up")
+		}
+		l.server.come(nil)
+		l.quiet()
+		s := l.up.Status()
+		l.shutdown()
+		if s.Stored != 0 {
+			t.Errorf("%d count as stored", s.Stored)
+		}
+		if len(l.server.arrivals(frame.Alarm)) < 64 {
+			t.Errorf("%d alarms have arrived", len(l.server.arrivals(frame.Alarm)))
+		}
+	})
 }

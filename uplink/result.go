@@ -166,9 +166,6 @@ func (k *keeper) drained(l *lane, j *job, now time.Time) {
 	// What was committed after the store was read is not drained.
 	if j.exhausted && j.n == 0 && !k.dirty && !k.committer.busy && j.end == k.o.Store.Last(l.lane) {
 		k.drainedTo = j.end // what it counts is gone
-		if !k.lanes[frame.Live].older && !k.lanes[frame.Alarm].older {
-			k.stored = 0 // what was lost without a number is declared
-		}
 	}
 	if k.dry = j.n == 0; k.dry {
 		k.nextDrain = now.Add(time.Second) // frames that are not committed
