@@ -15,11 +15,16 @@ type Config struct {
 	Tracing   Tracing
 	Handlers  []Handler // in the file's order
 
-	file string // where it was read from, for messages; empty without a file
+	file string          // where it was read from, for messages; empty without a file
+	set  map[string]bool // root keys that the file or the environment set; nil when none
 }
 
 // File is where the configuration was read from; empty without a file.
 func (c *Config) File() string { return c.file }
+
+// IsSet reports whether the file or the environment set a key, as in
+// "http.listen".
+func (c *Config) IsSet(path string) bool { return c.set[path] }
 
 // Log says what is logged and how.
 type Log struct {

@@ -120,6 +120,12 @@ func (l *loader) put(k *key, path string, at place, n *toml.Node, t target) {
 	}
 	assign(k.field(t), v)
 	l.set[path] = at
+	if t.cfg != nil {
+		if t.cfg.set == nil {
+			t.cfg.set = make(map[string]bool)
+		}
+		t.cfg.set[path] = true
+	}
 }
 
 // table reads a table of root keys; prefix is its path.
