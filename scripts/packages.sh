@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Makes deb, rpm, apk and ipk of dist/telhub-linux-ARCH, which `make cross`
+# builds, into dist/packages: packages.sh VERSION UNIXTIME ARCH...
+# The same programs, version and time give the same bytes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# nfpm is run at one exact version and is no part of this module: with what it
+# needs, go.mod would be three times as long.
+nfpm() {
+	if [ -n "${NFPM:-}" ]; then "$NFPM" "$@"; else
+		GOFLAGS=-mod=mod "${GO:-go}" run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.1 "$@"
+	fi
+}
+
+[ $# -ge 3 ] || { echo "usage: packages.sh VERSION UNIXTIME ARCH..." >&2; exit 2; }
+described=$1
+export SOURCE_DATE_EPOCH=$2 TZ=UTC LC_ALL=C
+shift 2
+
+# A version that all four formats take and sort alike: a tag's, with the number
+# of commits since; without a tag 0.0. and the number of commits.
+version=$(sed -nE 's/^v?([0-9]+(\.[0-9]+)*)(-([0-9]+)-g[0-9a-f]+)?(-dirty)?$/\1.\4/p' <<<"$described")
+version=${PKGVERSION:-${version%.}}
+[ -n "$version" ] || version=0.0.$(git rev-list --count HEAD)
+
+out=dist/packages
+rm -rf "$out"
+build=$(mktemp -d dist/build.XXXXXX)
+trap 'rm -rf "$build"' EXIT
+chmod 755 "$build"
+mkdir -p "$out"
+
+for script in scripts/packages/{deb,rpm,apk,ipk}.*; do
+	{
+		printf '#!/bin/sh\nset -e\n'
+		case $script in *.postinst | *.postinstall | *.preinstall) cat scripts/packages/user.sh ;; esac
+		cat "$script"
+	} >"$build/${script##*/}"
+done
+GOFLAGS=-buildvcs=false CGO_ENABLED=0 "${GO:-go}" run ./agent/cmd/telhub init >"$build/telhub.toml"
+gzip -9n <scripts/packages/telhub.1 >"$build/telhub.1.gz"
+{
+	printf 'telhub (%s) unstable; urgency=medium\n\n  * Version %s; see CHANGELOG.md of the source.\n\n' "$version" "$described"
+	printf ' -- telhub maintainers <telhub@example.org>  %s\n' "$(date -u -R -d "@$SOURCE_DATE_EPOCH")"
+} | gzip -9n >"$build/changelog.gz"
+# What nfpm takes from files: modes do not depend on the user's umask.
+find "$build" -type f -exec chmod 644 {} +
+
+for t in "$@"; do
+	binary=dist/telhub-linux-$t
+	[ -e "$binary" ] || { echo "packages: $binary is missing: make cross CROSS=$t" >&2; exit 1; }
+	case $t in armv*) arch=arm${t#armv} ;; *) arch=$t ;; esac
+	"${GO:-go}" run ./scripts/sbom telhub "$described" "$SOURCE_DATE_EPOCH" "$binary" >"$build/sbom.json"
+	cp "$build/sbom.json" "$out/telhub_${version}_$t.cdx.json"
+	sed -e "s|@ARCH@|$arch|g" -e "s|@VERSION@|$version|g" -e "s|@BINARY@|$binary|g" -e "s|@BUILD@|$build|g" \
+		-e "s|@MTIME@|$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)|g" scripts/packages/nfpm.yaml.in >"$build/nfpm.yaml"
+	for format in deb rpm apk ipk; do
+		nfpm package --config "$build/nfpm.yaml" --packager "$format" --target "$out/" >"$build/log" 2>&1 ||
+			{ cat "$build/log" >&2; exit 1; }
+	done
+done
+(cd "$out" && sha256sum -- * >SHA256SUMS)
+ls -l "$out"
