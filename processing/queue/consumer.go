@@ -57,7 +57,7 @@ type Consumer struct {
 }
 
 // consumerScripts are the scripts of this side.
-type consumerScripts struct{ finish, release, renew, claim, leave, limited *script }
+type consumerScripts struct{ finish, release, renew, claim, leave, limited, groups *script }
 
 // consumed is what a consumer knows of a shard.
 type consumed struct {

@@ -375,16 +375,15 @@ func (c *Consumer) mend(ctx context.Context, x *consumed, bad error) error {
 	return fmt.Errorf("fetch: %w", c.q.explain(ctx, bad, false))
 }
 
-// makeGroups makes the groups that are missing: at the stream's start, because
-// whatever is in it is not finished.
+// makeGroups makes the groups that are missing. A script may do so even when
+// the server has reached its maxmemory.
 func (c *Consumer) makeGroups(ctx context.Context, x *consumed) error {
-	for i := range x.streams {
-		err := c.q.client.XGroupCreateMkStream(ctx, x.streams[i].key, group, "0").Err()
-		if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
-			return fmt.Errorf("make group of %s: %w", x.streams[i].key, c.q.explain(ctx, err, false))
-		}
+	keys := make([]string, len(x.streams))
+	for i := range keys {
+		keys[i] = x.streams[i].key
 	}
-	return nil
+	_, err := c.q.run(ctx, c.s.groups, keys, group)
+	return err
 }
 
 // parser turns entries into deliveries.

@@ -24,6 +24,8 @@ var (
 	leaveLua string
 	//go:embed limited.lua
 	limitedLua string
+	//go:embed groups.lua
+	groupsLua string
 )
 
 // allowOOM lets a server that has reached its maxmemory finish tasks, which is
@@ -38,6 +40,7 @@ func newConsumerScripts() consumerScripts {
 		claim:   newScript("claim", allowOOM, claimLua),
 		leave:   newScript("leave", allowOOM, leaveLua),
 		limited: newScript("fetch", allowOOM, limitedLua),
+		groups:  newScript("make groups", allowOOM, groupsLua),
 	}
 }
 
