@@ -7,6 +7,7 @@ import (
 	"periph.io/x/conn/v3/i2c"
 
 	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/bosch"
 )
 
 var _ drivers.Sensor = (*Dev)(nil)
@@ -24,7 +25,7 @@ const firstAir = 25
 
 // Dev is one BME680. It is owned by its bus's goroutine.
 type Dev struct {
-	bus  i2c.Bus
+	regs bosch.Registers
 	opts Opts
 	set  settings
 	wait time.Duration
@@ -39,9 +40,7 @@ type Dev struct {
 	air    float64 // temperature of the last reading
 	heater byte    // what res_heat_0 holds
 
-	fault    fault
 	verdicts verdicts
-	w        [2]byte // scratch of the bus: here, so that it does not escape per call
 	r        [lenCalibration + lenCalibrateHi + lenHeater]byte
 }
 
@@ -51,12 +50,12 @@ func New(bus i2c.Bus, opts Opts) (*Dev, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bme680: %w", err)
 	}
-	d := &Dev{bus: bus, opts: opts, set: set, wait: opts.conversion()}
+	d := &Dev{opts: opts, set: set, wait: opts.conversion()}
 	d.iT = d.output(true, "temperature", "Cel", 0.001)
 	d.iP = d.output(opts.Pressure > 0, "pressure", "Pa", 0.1)
 	d.iH = d.output(opts.Humidity > 0, "humidity", "%RH", 0.001)
 	d.iG = d.output(opts.Heater > 0, "gas_resistance", "Ohm", 1)
-	d.fault.dev = d.String()
+	d.regs = bosch.NewRegisters(bus, opts.Addr, d.String())
 	d.verdicts = newVerdicts(d.String())
 	return d, nil
 }
@@ -102,7 +101,7 @@ func (d *Dev) begin() (time.Duration, error) {
 	if err := d.heat(); err != nil {
 		return 0, err
 	}
-	if err := d.write(opStart, regCtrlMeas, d.set.meas|modeForced); err != nil {
+	if err := d.regs.Write(opStart, regCtrlMeas, d.set.meas|modeForced); err != nil {
 		return 0, err
 	}
 	d.busy, d.late = true, 0
@@ -118,7 +117,7 @@ func (d *Dev) heat() error {
 	if code == d.heater {
 		return nil
 	}
-	if err := d.write(opStart, regResHeat0, code); err != nil {
+	if err := d.regs.Write(opStart, regResHeat0, code); err != nil {
 		return err
 	}
 	d.heater = code
@@ -132,7 +131,7 @@ func (d *Dev) fetch(dst *drivers.Reading) (time.Duration, error) {
 		return 0, err
 	}
 	r := d.r[:lenData]
-	if err := d.read(opData, regData, r); err != nil {
+	if err := d.regs.Read(opData, regData, r); err != nil {
 		return 0, err
 	}
 	if r[0]&statusMeasuring != 0 || r[0]&statusNewData == 0 {
@@ -183,7 +182,7 @@ func adc20(r []byte) int { return int(r[0])<<12 | int(r[1])<<4 | int(r[2]>>4) }
 // when they differ.
 func (d *Dev) verify(lost error) error {
 	r := d.r[:lenSettings]
-	if err := d.read(opStatus, regCtrlGas0, r); err != nil {
+	if err := d.regs.Read(opStatus, regCtrlGas0, r); err != nil {
 		return err
 	}
 	s := &d.set
@@ -215,13 +214,13 @@ func (d *Dev) Init() error {
 }
 
 func (d *Dev) identify() error {
-	if err := d.read(opIdentity, regID, d.r[:1]); err != nil {
+	if err := d.regs.Read(opIdentity, regID, d.r[:1]); err != nil {
 		return err
 	}
 	if id := d.r[0]; id != idBME680 {
-		return d.wrap(opIdentity, wrongID(id))
+		return d.regs.Fail(opIdentity, wrongID(id))
 	}
-	if err := d.read(opIdentity, regVariant, d.r[:1]); err != nil {
+	if err := d.regs.Read(opIdentity, regVariant, d.r[:1]); err != nil {
 		return err
 	}
 	if d.r[0] == variantBME688 && d.opts.Heater != 0 {
@@ -233,13 +232,13 @@ func (d *Dev) identify() error {
 // reset brings the chip to its power-on state. An error while it restarts
 // counts only if it is still there at the end.
 func (d *Dev) reset() error {
-	err := d.write(opReset, regReset, cmdReset)
+	err := d.regs.Write(opReset, regReset, cmdReset)
 	if err != nil {
 		return err
 	}
 	for range resetTrys {
 		time.Sleep(restart)
-		if err = d.read(opReset, regID, d.r[:1]); err == nil {
+		if err = d.regs.Read(opReset, regID, d.r[:1]); err == nil {
 			return nil
 		}
 	}
@@ -250,13 +249,13 @@ func (d *Dev) calibrate() error {
 	lo := d.r[:lenCalibration]
 	hi := d.r[lenCalibration : lenCalibration+lenCalibrateHi]
 	heater := d.r[lenCalibration+lenCalibrateHi:]
-	if err := d.read(opCalibration, regCalibration, lo); err != nil {
+	if err := d.regs.Read(opCalibration, regCalibration, lo); err != nil {
 		return err
 	}
-	if err := d.read(opCalibration, regCalibrateHi, hi); err != nil {
+	if err := d.regs.Read(opCalibration, regCalibrateHi, hi); err != nil {
 		return err
 	}
-	if err := d.read(opCalibration, regHeater, heater); err != nil {
+	if err := d.regs.Read(opCalibration, regHeater, heater); err != nil {
 		return err
 	}
 	d.cal.parse(lo, hi, heater)
@@ -274,27 +273,9 @@ func (d *Dev) configure() error {
 		{regConfig, d.set.config}, {regCtrlHum, d.set.hum}, {regResHeat0, d.heater}, {regGasWait0, d.set.gasWait},
 		{regCtrlGas0, d.set.gas0}, {regCtrlGas1, d.set.gas1}, {regCtrlMeas, d.set.meas},
 	} {
-		if err := d.write(opConfigure, w[0], w[1]); err != nil {
+		if err := d.regs.Write(opConfigure, w[0], w[1]); err != nil {
 			return err
 		}
 	}
 	return d.verify(d.verdicts.readback)
-}
-
-// read fills r from the registers that begin at reg, with a repeated start.
-func (d *Dev) read(o op, reg byte, r []byte) error {
-	d.w[0] = reg
-	if err := d.bus.Tx(d.opts.Addr, d.w[:1], r); err != nil {
-		return d.wrap(o, err)
-	}
-	return nil
-}
-
-// write sets one register.
-func (d *Dev) write(o op, reg, value byte) error {
-	d.w[0], d.w[1] = reg, value
-	if err := d.bus.Tx(d.opts.Addr, d.w[:2], nil); err != nil {
-		return d.wrap(o, err)
-	}
-	return nil
 }

@@ -35,6 +35,6 @@
 // New, allocates nothing: scratch buffers and errors live in the struct. An
 // error wraps what the bus returned and is valid until the next call.
 //
-// This package imports drivers and periph's I2C interface, nothing else of
-// this module.
+// This package imports drivers, drivers/bosch and periph's I2C interface,
+// nothing else of this module.
 package bme680

@@ -4,43 +4,19 @@ import (
 	"fmt"
 
 	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/bosch"
 )
 
-// op is a step of the conversation with the chip, for its errors.
-type op uint8
-
+// The steps of the conversation with the chip, for its errors.
 const (
-	opIdentity op = iota
-	opReset
-	opCalibration
-	opConfigure
-	opStart
-	opStatus
-	opData
-	numOps
+	opIdentity    = "read chip id"
+	opReset       = "reset"
+	opCalibration = "read calibration"
+	opConfigure   = "configure"
+	opStart       = "start measurement"
+	opStatus      = "read settings"
+	opData        = "read data"
 )
-
-func (o op) String() string {
-	return [numOps]string{"read chip id", "reset", "read calibration", "configure",
-		"start measurement", "read settings", "read data"}[o]
-}
-
-// fault is a bus error with the device's name and the step. A Dev has one and
-// uses it again, as the bus does with the error that it wraps.
-type fault struct {
-	dev   string
-	op    op
-	cause error
-}
-
-func (f *fault) Error() string { return f.dev + ": " + f.op.String() + ": " + f.cause.Error() }
-func (f *fault) Unwrap() error { return f.cause }
-
-// wrap gives cause the device's name and the step.
-func (d *Dev) wrap(o op, cause error) error {
-	d.fault.op, d.fault.cause = o, cause
-	return &d.fault
-}
 
 // verdicts are the errors that do not come from the bus, built once by New.
 type verdicts struct {
@@ -69,17 +45,5 @@ func newVerdicts(dev string) verdicts {
 // value without allocating.
 type wrongID byte
 
-func (id wrongID) Error() string {
-	s := fmt.Sprintf("%v: chip id 0x%02x, expected 0x%02x", drivers.ErrIdentity, byte(id), idBME680)
-	switch id { // Bosch's neighbours at the same addresses, by register 0xD0
-	case 0x55:
-		s += "; this is a bmp180"
-	case 0x56, 0x57, 0x58:
-		s += "; this is a bmp280"
-	case 0x60:
-		s += "; this is a bme280"
-	}
-	return s
-}
-
-func (wrongID) Unwrap() error { return drivers.ErrIdentity }
+func (id wrongID) Error() string { return bosch.WrongID(byte(id), "0x61") }
+func (wrongID) Unwrap() error    { return drivers.ErrIdentity }

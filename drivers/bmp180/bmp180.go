@@ -7,6 +7,7 @@ import (
 	"periph.io/x/conn/v3/i2c"
 
 	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/bosch"
 )
 
 var _ drivers.Sensor = (*Dev)(nil)
@@ -29,7 +30,7 @@ func DefaultOpts() Opts { return Opts{Pressure: 1} }
 
 // Dev is one BMP180. It is owned by its bus's goroutine.
 type Dev struct {
-	bus   i2c.Bus
+	regs  bosch.Registers
 	oss   uint
 	cal   calibration
 	ready bool // cal is read
@@ -41,9 +42,7 @@ type Dev struct {
 	b5    int64 // of the temperature of this measurement
 	deci  int64
 
-	fault    fault
 	verdicts verdicts
-	w        [2]byte // scratch of the bus: here, so that it does not escape per call
 	r        [lenCalibration]byte
 }
 
@@ -58,7 +57,7 @@ const (
 
 // New checks the options and prepares a device; it does not touch the bus.
 func New(bus i2c.Bus, opts Opts) (*Dev, error) {
-	d := &Dev{bus: bus, verdicts: newVerdicts()}
+	d := &Dev{regs: bosch.NewRegisters(bus, Addr, name), verdicts: newVerdicts()}
 	d.outputs[0] = drivers.Output{Name: "temperature", Unit: "Cel", Resolution: 0.1}
 	d.outputs[1] = drivers.Output{Name: "pressure", Unit: "Pa", Resolution: 1}
 	for oss, n := range [...]int{1, 2, 4, 8} {
@@ -84,13 +83,13 @@ func (d *Dev) Conversion() time.Duration { return waitTemperature + waitPressure
 // settings.
 func (d *Dev) Init() error {
 	d.state, d.ready = idle, false
-	if err := d.read(opIdentity, regID, d.r[:1]); err != nil {
+	if err := d.regs.Read(opIdentity, regID, d.r[:1]); err != nil {
 		return err
 	}
 	if id := d.r[0]; id != idBMP180 {
-		return d.wrap(opIdentity, wrongID(id))
+		return d.regs.Fail(opIdentity, wrongID(id))
 	}
-	if err := d.read(opCalibration, regCalibration, d.r[:lenCalibration]); err != nil {
+	if err := d.regs.Read(opCalibration, regCalibration, d.r[:lenCalibration]); err != nil {
 		return err
 	}
 	if !plausible(d.r[:]) {
@@ -110,7 +109,7 @@ func (d *Dev) Read(dst *drivers.Reading) (time.Duration, error) {
 	if d.state == idle {
 		return d.start(temperature, cmdTemperature, waitTemperature)
 	}
-	if err := d.read(opResult, regCtrlMeas, d.r[:lenResult]); err != nil {
+	if err := d.regs.Read(opResult, regCtrlMeas, d.r[:lenResult]); err != nil {
 		return d.drop(err)
 	}
 	if d.r[0]&ctrlConverting != 0 {
@@ -147,9 +146,8 @@ func (d *Dev) between(ut int64) (time.Duration, error) {
 
 // start begins a conversion.
 func (d *Dev) start(s state, cmd byte, wait time.Duration) (time.Duration, error) {
-	d.w[0], d.w[1] = regCtrlMeas, cmd
-	if err := d.bus.Tx(Addr, d.w[:2], nil); err != nil {
-		return d.drop(d.wrap(opStart, err))
+	if err := d.regs.Write(opStart, regCtrlMeas, cmd); err != nil {
+		return d.drop(err)
 	}
 	d.state, d.late = s, 0
 	return wait, nil
@@ -159,13 +157,4 @@ func (d *Dev) start(s state, cmd byte, wait time.Duration) (time.Duration, error
 func (d *Dev) drop(err error) (time.Duration, error) {
 	d.state = idle
 	return 0, err
-}
-
-// read fills r from the registers that begin at reg, with a repeated start.
-func (d *Dev) read(o op, reg byte, r []byte) error {
-	d.w[0] = reg
-	if err := d.bus.Tx(Addr, d.w[:1], r); err != nil {
-		return d.wrap(o, err)
-	}
-	return nil
 }

@@ -4,39 +4,18 @@ import (
 	"fmt"
 
 	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/bosch"
 )
 
 const name = "bmp180 0x77"
 
-// op is a step of the conversation with the chip, for its errors.
-type op uint8
-
+// The steps of the conversation with the chip, for its errors.
 const (
-	opIdentity op = iota
-	opCalibration
-	opStart
-	opResult
-	numOps
+	opIdentity    = "read chip id"
+	opCalibration = "read calibration"
+	opStart       = "start measurement"
+	opResult      = "read result"
 )
-
-func (o op) String() string {
-	return [numOps]string{"read chip id", "read calibration", "start measurement", "read result"}[o]
-}
-
-// fault is a bus error with the step. A Dev has one and uses it again, as the
-// bus does with the error that it wraps.
-type fault struct {
-	op    op
-	cause error
-}
-
-func (f *fault) Error() string { return name + ": " + f.op.String() + ": " + f.cause.Error() }
-func (f *fault) Unwrap() error { return f.cause }
-
-func (d *Dev) wrap(o op, cause error) error {
-	d.fault = fault{o, cause}
-	return &d.fault
-}
 
 // verdicts are the errors that do not come from the bus, built once by New.
 type verdicts struct {
@@ -61,17 +40,5 @@ func newVerdicts() verdicts {
 // value without allocating.
 type wrongID byte
 
-func (id wrongID) Error() string {
-	s := fmt.Sprintf("%v: chip id 0x%02x, expected 0x%02x", drivers.ErrIdentity, byte(id), idBMP180)
-	switch id { // Bosch's neighbours at this address, by register 0xD0
-	case 0x56, 0x57, 0x58:
-		s += "; this is a bmp280"
-	case 0x60:
-		s += "; this is a bme280"
-	case 0x61:
-		s += "; this is a bme680 or bme688"
-	}
-	return s
-}
-
-func (wrongID) Unwrap() error { return drivers.ErrIdentity }
+func (id wrongID) Error() string { return bosch.WrongID(byte(id), "0x55") }
+func (wrongID) Unwrap() error    { return drivers.ErrIdentity }

@@ -7,6 +7,7 @@ import (
 	"periph.io/x/conn/v3/i2c"
 
 	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/bosch"
 )
 
 var _ drivers.Sensor = (*Dev)(nil)
@@ -21,7 +22,7 @@ const (
 
 // Dev is one BME280 or BMP280. It is owned by its bus's goroutine.
 type Dev struct {
-	bus  i2c.Bus
+	regs bosch.Registers
 	opts Opts
 	set  settings
 	wait time.Duration // longest conversion
@@ -35,9 +36,7 @@ type Dev struct {
 	state state
 	late  int // waits beyond d.wait in this measurement
 
-	fault    fault
 	verdicts verdicts
-	w        [8]byte // scratch of the bus: here, so that it does not escape per call
 	r        [lenCalibration]byte
 }
 
@@ -56,7 +55,7 @@ func New(bus i2c.Bus, opts Opts) (*Dev, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bmx280: %w", err)
 	}
-	d := &Dev{bus: bus, opts: opts, set: set, wait: opts.conversion(), iT: -1, iP: -1, iH: -1}
+	d := &Dev{opts: opts, set: set, wait: opts.conversion(), iT: -1, iP: -1, iH: -1}
 	d.iT = d.output("temperature", "Cel", 0.01)
 	if opts.Pressure > 0 {
 		d.iP = d.output("pressure", "Pa", 1.0/256)
@@ -64,7 +63,7 @@ func New(bus i2c.Bus, opts Opts) (*Dev, error) {
 	if opts.Humidity > 0 {
 		d.iH = d.output("humidity", "%RH", 1.0/1024)
 	}
-	d.fault.dev = d.String()
+	d.regs = bosch.NewRegisters(bus, opts.Addr, d.String())
 	d.verdicts.init(d.String())
 	return d, nil
 }
@@ -110,7 +109,7 @@ func (d *Dev) begin() (time.Duration, error) {
 		d.state = idle
 		return d.wait, nil
 	}
-	if err := d.write(opStart, regCtrlMeas, d.set.ctrlMeas|modeForced); err != nil {
+	if err := d.regs.Write(opStart, regCtrlMeas, d.set.ctrlMeas|modeForced); err != nil {
 		return 0, err
 	}
 	d.state = converting
@@ -149,7 +148,7 @@ func (d *Dev) settings(mode byte) (status byte, err error) {
 	if d.opts.Chip == BME280 {
 		r, reg = d.r[:lenStatus+1], regCtrlHum
 	}
-	if err := d.read(opStatus, reg, r); err != nil {
+	if err := d.regs.Read(opStatus, reg, r); err != nil {
 		return 0, err
 	}
 	ok := true
@@ -173,7 +172,7 @@ func (d *Dev) fetch(dst *drivers.Reading) error {
 	if d.opts.Chip == BME280 {
 		r = d.r[:lenDataBME]
 	}
-	if err := d.read(opData, regData, r); err != nil {
+	if err := d.regs.Read(opData, regData, r); err != nil {
 		return err
 	}
 	p, t, h := adc20(r), adc20(r[3:]), int64(notMeasured16)
@@ -219,15 +218,15 @@ func (d *Dev) Init() error {
 }
 
 func (d *Dev) identify() error {
-	if err := d.read(opIdentity, regID, d.r[:1]); err != nil {
+	if err := d.regs.Read(opIdentity, regID, d.r[:1]); err != nil {
 		return err
 	}
 	id := d.r[0]
 	switch {
 	case d.opts.Chip == BME280 && id != idBME280:
-		return d.wrap(opIdentity, notBME280(id))
+		return d.regs.Fail(opIdentity, notBME280(id))
 	case d.opts.Chip == BMP280 && (id < idBMP280Sample1 || id > idBMP280):
-		return d.wrap(opIdentity, notBMP280(id))
+		return d.regs.Fail(opIdentity, notBMP280(id))
 	}
 	return nil
 }
@@ -236,13 +235,13 @@ func (d *Dev) identify() error {
 // copied from non-volatile memory (im_update). An error while it restarts
 // counts only if it is still there at the end.
 func (d *Dev) reset() error {
-	if err := d.write(opReset, regReset, cmdReset); err != nil {
+	if err := d.regs.Write(opReset, regReset, cmdReset); err != nil {
 		return err
 	}
 	var err error
 	for range resetTrys {
 		time.Sleep(startup)
-		if err = d.read(opReset, regStatus, d.r[:1]); err == nil && d.r[0]&statusImUpdate == 0 {
+		if err = d.regs.Read(opReset, regStatus, d.r[:1]); err == nil && d.r[0]&statusImUpdate == 0 {
 			return nil
 		}
 	}
@@ -253,12 +252,12 @@ func (d *Dev) reset() error {
 }
 
 func (d *Dev) calibrate() error {
-	if err := d.read(opCalibration, regCalibration, d.r[:lenCalibration]); err != nil {
+	if err := d.regs.Read(opCalibration, regCalibration, d.r[:lenCalibration]); err != nil {
 		return err
 	}
 	d.cal.parseTP(d.r[:])
 	if d.opts.Chip == BME280 {
-		if err := d.read(opCalibration, regCalibrationHi, d.r[:lenCalibrationHi]); err != nil {
+		if err := d.regs.Read(opCalibration, regCalibrationHi, d.r[:lenCalibrationHi]); err != nil {
 			return err
 		}
 		d.cal.parseH(d.r[:])
@@ -274,18 +273,18 @@ func (d *Dev) calibrate() error {
 // with the next write of ctrl_meas (section 5.4.3).
 func (d *Dev) configure() error {
 	if d.opts.Chip == BME280 {
-		if err := d.write(opConfigure, regCtrlHum, d.set.ctrlHum); err != nil {
+		if err := d.regs.Write(opConfigure, regCtrlHum, d.set.ctrlHum); err != nil {
 			return err
 		}
 	}
-	if err := d.write(opConfigure, regConfig, d.set.config); err != nil {
+	if err := d.regs.Write(opConfigure, regConfig, d.set.config); err != nil {
 		return err
 	}
 	mode := byte(modeSleep)
 	if d.opts.Mode == Normal {
 		mode = modeNormal
 	}
-	if err := d.write(opConfigure, regCtrlMeas, d.set.ctrlMeas|mode); err != nil {
+	if err := d.regs.Write(opConfigure, regCtrlMeas, d.set.ctrlMeas|mode); err != nil {
 		return err
 	}
 	if _, err := d.settings(mode); err != nil {
@@ -296,24 +295,6 @@ func (d *Dev) configure() error {
 	}
 	if d.opts.Mode == Normal {
 		d.state = settling
-	}
-	return nil
-}
-
-// read fills r from the registers that begin at reg, with a repeated start.
-func (d *Dev) read(o op, reg byte, r []byte) error {
-	d.w[0] = reg
-	if err := d.bus.Tx(d.opts.Addr, d.w[:1], r); err != nil {
-		return d.wrap(o, err)
-	}
-	return nil
-}
-
-// write sets one register.
-func (d *Dev) write(o op, reg, value byte) error {
-	d.w[0], d.w[1] = reg, value
-	if err := d.bus.Tx(d.opts.Addr, d.w[:2], nil); err != nil {
-		return d.wrap(o, err)
 	}
 	return nil
 }

@@ -30,6 +30,6 @@
 // nothing, since it is also a legal result, so the data registers count as
 // "not measured" only when all measured quantities hold it at once.
 //
-// This package imports drivers and periph's I2C interface, nothing else of
-// this module.
+// This package imports drivers, drivers/bosch and periph's I2C interface,
+// nothing else of this module.
 package bmx280

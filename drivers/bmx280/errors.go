@@ -4,43 +4,19 @@ import (
 	"fmt"
 
 	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/bosch"
 )
 
-// op is a step of the conversation with the chip, for its errors.
-type op uint8
-
+// The steps of the conversation with the chip, for its errors.
 const (
-	opIdentity op = iota
-	opReset
-	opCalibration
-	opConfigure
-	opStart
-	opStatus
-	opData
-	numOps
+	opIdentity    = "read chip id"
+	opReset       = "reset"
+	opCalibration = "read calibration"
+	opConfigure   = "configure"
+	opStart       = "start measurement"
+	opStatus      = "read status"
+	opData        = "read data"
 )
-
-func (o op) String() string {
-	return [numOps]string{"read chip id", "reset", "read calibration", "configure",
-		"start measurement", "read status", "read data"}[o]
-}
-
-// fault is a bus error with the device's name and the step. A Dev has one and
-// uses it again, as the bus does with the error that it wraps.
-type fault struct {
-	dev   string
-	op    op
-	cause error
-}
-
-func (f *fault) Error() string { return f.dev + ": " + f.op.String() + ": " + f.cause.Error() }
-func (f *fault) Unwrap() error { return f.cause }
-
-// wrap gives cause the device's name and the step.
-func (d *Dev) wrap(o op, cause error) error {
-	d.fault.op, d.fault.cause = o, cause
-	return &d.fault
-}
 
 // verdicts are the errors that do not come from the bus, built once by New.
 type verdicts struct {
@@ -68,30 +44,7 @@ type (
 	notBMP280 byte
 )
 
-func (id notBME280) Error() string { return wrongID(byte(id), "0x60") }
-func (id notBMP280) Error() string { return wrongID(byte(id), "0x58, 0x57 or 0x56") }
+func (id notBME280) Error() string { return bosch.WrongID(byte(id), "0x60") }
+func (id notBMP280) Error() string { return bosch.WrongID(byte(id), "0x58, 0x57 or 0x56") }
 func (notBME280) Unwrap() error    { return drivers.ErrIdentity }
 func (notBMP280) Unwrap() error    { return drivers.ErrIdentity }
-
-func wrongID(seen byte, want string) string {
-	s := fmt.Sprintf("%v: chip id 0x%02x, expected %s", drivers.ErrIdentity, seen, want)
-	if name := chipName(seen); name != "" {
-		s += "; this is a " + name
-	}
-	return s
-}
-
-// chipName names Bosch's neighbours at the same addresses, by register 0xD0.
-func chipName(id byte) string {
-	switch id {
-	case idBMP280Sample1, idBMP280Sample2, idBMP280:
-		return "bmp280"
-	case idBME280:
-		return "bme280"
-	case 0x55:
-		return "bmp180"
-	case 0x61:
-		return "bme680 or bme688"
-	}
-	return ""
-}
