@@ -39,10 +39,10 @@ const (
 		GROUP BY 1, 2`
 	reach = `SELECT min(boot_ms), max(boot_ms) FROM telhub.undated WHERE device = $1 AND boot = $2 AND kind = 0`
 	// SKIP LOCKED: two keepers share the work.
-	move = `WITH some AS (
+	move = `WITH chunk AS (
 			SELECT ctid FROM telhub.undated WHERE device = $1 AND boot = $2 LIMIT $4 FOR UPDATE SKIP LOCKED
 		), moved AS (
-			DELETE FROM telhub.undated WHERE ctid = ANY(ARRAY(SELECT ctid FROM some))
+			DELETE FROM telhub.undated WHERE ctid = ANY(ARRAY(SELECT ctid FROM chunk))
 			RETURNING *, 'epoch'::timestamptz + (boot_ms + $3::bigint) * interval '1 millisecond' AS time
 		), samples AS (
 			INSERT INTO telhub.sample (time, value, epoch, seq, channel, idx, lane, quality)
