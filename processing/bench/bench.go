@@ -257,7 +257,7 @@ func fixed(rate float64) string { return fmt.Sprintf("%s tasks/s", number(rate))
 // Of the part that counts workers.
 const (
 	workHandler = 10 * time.Millisecond
-	workSeconds = 3
+	workTime    = 3 * time.Second // at most
 )
 
 // workerCounts are doubled up to eight.
@@ -272,7 +272,7 @@ func (r *runner) workers(ctx context.Context) error {
 		for _, w := range workerCounts {
 			k := r.base()
 			k.Handler, k.Workers = workHandler, w
-			k.Tasks = min(k.Tasks, int(float64(w)*workSeconds/workHandler.Seconds()))
+			k.Tasks = max(min(k.Tasks, w*int(min(workTime, r.o.For)/workHandler)), 1)
 			list = append(list, add(&r.rep.Workers, c.Name, fmt.Sprint(w), k, func(ctx context.Context) (Flood, error) { return r.p.flood(ctx, c, k) }))
 		}
 	}
