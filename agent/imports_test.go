@@ -24,6 +24,8 @@ var forbidden = []struct {
 	{"agent/cmd/telhub", "periph.io/x/host", true, "host drivers add 0.9 MB and map GPIO memory; our transports need none of them"},
 	{"agent/cmd/telhub", "testing", true, "test code does not belong on a board"},
 	{"drivers/sim", module + "drivers/bmx280", false, "a simulator that shares code with a driver shares its mistakes"},
+	{"drivers/sim", module + "drivers/bosch", false, "a simulator that shares code with a driver shares its mistakes"},
+	{"drivers/sim", module + "drivers/crc", false, "a simulator that shares code with a driver shares its mistakes"},
 	{"drivers/sim", module + "drivers/profile", false, "a simulator that shares code with a driver shares its mistakes"},
 	{"drivers/sim", module + "drivers/nmea", false, "a simulator that shares code with a driver shares its mistakes"},
 	{"drivers/sim", module + "drivers/modbus", false, "a simulator that shares code with a driver shares its mistakes"},

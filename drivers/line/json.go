@@ -3,6 +3,8 @@ package line
 import (
 	"errors"
 	"math"
+
+	"github.com/telhub/telhub/drivers/ascii"
 )
 
 const (
@@ -186,7 +188,7 @@ func escape(b []byte) int {
 			if i >= len(b) {
 				return 0
 			}
-			if _, ok := hexDigit(b[i]); !ok {
+			if _, ok := ascii.Hex(b[i]); !ok {
 				return 0
 			}
 		}

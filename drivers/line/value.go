@@ -3,6 +3,8 @@ package line
 import (
 	"math"
 	"strconv"
+
+	"github.com/telhub/telhub/drivers/ascii"
 )
 
 // maxNumber is the longest number that is read: the longest float64 has 24
@@ -170,7 +172,7 @@ func scanHex(b []byte) (n int, v float64) {
 	first := n
 	var u uint64
 	for n < len(b) && n-first < 17 {
-		c, ok := hexDigit(b[n])
+		c, ok := ascii.Hex(b[n])
 		if !ok {
 			break
 		}
@@ -181,14 +183,4 @@ func scanHex(b []byte) (n int, v float64) {
 		return 0, 0
 	}
 	return n, float64(u)
-}
-
-func hexDigit(c byte) (v byte, ok bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0', true
-	case 'a' <= c|0x20 && c|0x20 <= 'f':
-		return c | 0x20 - 'a' + 10, true
-	}
-	return 0, false
 }

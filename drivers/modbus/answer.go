@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 
 	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/crc"
 	"github.com/telhub/telhub/drivers/profile"
 )
 
@@ -101,7 +102,7 @@ func (a *answer) other(p []byte) int {
 // whole reports whether an RTU frame's checksum is right.
 func whole(frame []byte) bool {
 	n := len(frame) - tailRTU
-	return crc16(frame[:n]) == binary.LittleEndian.Uint16(frame[n:])
+	return crc.Modbus(frame[:n]) == binary.LittleEndian.Uint16(frame[n:])
 }
 
 // isTCP reports whether got begins with the whole answer of a Modbus TCP
@@ -192,21 +193,4 @@ func (a *answer) pdu(frame []byte) []byte {
 		return frame[headTCP:]
 	}
 	return frame[headRTU : len(frame)-tailRTU]
-}
-
-// crc16 is the checksum of RTU frames (serial line guide, section 6.2.2),
-// bit by bit: frames are short and the line is slow.
-func crc16(p []byte) uint16 {
-	crc := uint16(0xffff)
-	for _, b := range p {
-		crc ^= uint16(b)
-		for range 8 {
-			if crc&1 != 0 {
-				crc = crc>>1 ^ 0xa001
-			} else {
-				crc >>= 1
-			}
-		}
-	}
-	return crc
 }

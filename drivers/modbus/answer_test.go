@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/crc"
 )
 
 // twoRegisters is a device whose answer has 9 bytes.
@@ -17,7 +18,7 @@ const twoRegisters = "kind = \"modbus\"\nout.x = { holding = 5, type = \"u32\" }
 // rtu makes the answer of unit with data.
 func rtu(unit, function byte, data ...byte) []byte {
 	p := append([]byte{unit, function, byte(len(data))}, data...)
-	return binary.LittleEndian.AppendUint16(p, crc16(p))
+	return binary.LittleEndian.AppendUint16(p, crc.Modbus(p))
 }
 
 func read(t *testing.T, o Opts, answers ...[]byte) (float64, error) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/crc"
 	"github.com/telhub/telhub/drivers/link"
 	"github.com/telhub/telhub/drivers/profile"
 )
@@ -164,7 +165,7 @@ func (d *Device) compose(b *profile.Block) []byte {
 	w = binary.BigEndian.AppendUint16(w, b.Addr)
 	w = binary.BigEndian.AppendUint16(w, b.Count)
 	if !d.tcp {
-		w = binary.LittleEndian.AppendUint16(w, crc16(w))
+		w = binary.LittleEndian.AppendUint16(w, crc.Modbus(w))
 	}
 	return w
 }

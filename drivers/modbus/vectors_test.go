@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/crc"
 	"github.com/telhub/telhub/drivers/link"
 	"github.com/telhub/telhub/drivers/profile"
 	"github.com/telhub/telhub/internal/toml"
@@ -179,7 +180,7 @@ func TestPublishedExchanges(t *testing.T) {
 func TestExceptionsAreToldApart(t *testing.T) {
 	for code, want := range map[byte]error{1: drivers.ErrInvalid, 2: drivers.ErrInvalid, 6: drivers.ErrNotReady, 11: drivers.ErrNACK} {
 		answer := []byte{0x0A, 0x81, code}
-		answer = append(answer, byte(crc16(answer)), byte(crc16(answer)>>8))
+		answer = append(answer, byte(crc.Modbus(answer)), byte(crc.Modbus(answer)>>8))
 		if code == 2 {
 			answer = frames(t)["exception_0A_81_02"]
 		}
@@ -199,7 +200,7 @@ func TestCoilsAreCountedFromTheLowestBit(t *testing.T) {
 		text += fmt.Sprintf("out.c%d = { coil = %d }\n", i, i-1)
 	}
 	answer := unhex(t, "01 01 03 CD 6B 05")
-	answer = append(answer, byte(crc16(answer)), byte(crc16(answer)>>8))
+	answer = append(answer, byte(crc.Modbus(answer)), byte(crc.Modbus(answer)>>8))
 	port := &script{answers: [][]byte{answer}}
 	d := device(t, compile(t, text), port, Opts{Unit: 1})
 	var r drivers.Reading
@@ -226,7 +227,7 @@ func TestCoilsAreCountedFromTheLowestBit(t *testing.T) {
 }
 
 func TestTheChecksumIsTheCatalogues(t *testing.T) {
-	if got := crc16([]byte("123456789")); got != 0x4b37 {
+	if got := crc.Modbus([]byte("123456789")); got != 0x4b37 {
 		t.Errorf("got %#x, want 0x4b37", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/ascii"
 )
 
 // EpochGap is the silence that ends an epoch. Owners should let Read wait no
@@ -133,7 +134,7 @@ func (d *Decoder) receive(c byte, stamp int64) (complete bool) {
 }
 
 func (d *Decoder) receiveDigit(c byte) (complete bool) {
-	v, ok := hexDigit(c)
+	v, ok := ascii.Hex(c)
 	if !ok {
 		d.abandon()
 		return false
@@ -189,16 +190,4 @@ func (d *Decoder) admit(kind kind) bool {
 		return true
 	}
 	return d.summed&(1<<kind) == 0
-}
-
-func hexDigit(c byte) (v byte, ok bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0', true
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10, true
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10, true
-	}
-	return 0, false
 }

@@ -1,7 +1,7 @@
 // Package nmea decodes NMEA-0183: GNSS receivers, echo sounders, compasses,
 // weather transducers. It is a pure state machine (drivers.Stream): bytes and
 // their arrival in, readings out; no I/O, no goroutine, no clock, and nothing
-// is allocated after New. It imports only the package drivers.
+// is allocated after New. It imports only the packages drivers and ascii.
 //
 // # Sentences
 //

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/ascii"
+	"github.com/telhub/telhub/drivers/crc"
 )
 
 const (
@@ -195,7 +197,7 @@ func (d *Decoder) endLine() {
 // receiveDigit takes a byte behind the !: the checksum's digits, then the
 // line's end. Four digits need none.
 func (d *Decoder) receiveDigit(c byte, dst *drivers.Reading) (ok bool) {
-	v, isDigit := hexDigit(c)
+	v, isDigit := ascii.Hex(c)
 	switch {
 	case isDigit:
 		d.claimed = d.claimed<<4 | uint16(v)
@@ -257,24 +259,8 @@ func (d *Decoder) give(dst *drivers.Reading) bool {
 }
 
 // sum adds a byte to the CRC-16/ARC: polynomial x16+x15+x2+1, least
-// significant bit first, from 0 (P1 Companion Standard 5.0.2, chapter 6). Bit
-// by bit: a telegram a second needs no table.
+// significant bit first, from 0 (P1 Companion Standard 5.0.2, chapter 6).
 func (d *Decoder) sum(c byte) {
-	crc := d.crc ^ uint16(c)
-	for range 8 {
-		crc = crc>>1 ^ 0xA001*(crc&1)
-	}
-	d.crc = crc
-}
-
-func hexDigit(c byte) (v byte, ok bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0', true
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10, true
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10, true
-	}
-	return 0, false
+	one := [1]byte{c}
+	d.crc = crc.Reflected16(d.crc, crc.Poly8005, one[:])
 }

@@ -1,5 +1,7 @@
 package profile
 
+import "github.com/telhub/telhub/drivers/crc"
+
 // checksum is one of the ways in which chips protect what they send.
 type checksum uint8
 
@@ -43,7 +45,7 @@ func (k checksum) over(data []byte, start byte) uint16 {
 	case crcPEC:
 		return uint16(crc8(data, 0x07, start))
 	case crcModbus:
-		return crc16Modbus(data)
+		return crc.Modbus(data)
 	case sum8:
 		var s byte
 		for _, b := range data {
@@ -70,22 +72,6 @@ func crc8(data []byte, poly, crc byte) byte {
 				crc = crc<<1 ^ poly
 			} else {
 				crc <<= 1
-			}
-		}
-	}
-	return crc
-}
-
-// crc16Modbus is CRC-16/MODBUS: polynomial 0x8005 reflected, start 0xFFFF.
-func crc16Modbus(data []byte) uint16 {
-	crc := uint16(0xffff)
-	for _, b := range data {
-		crc ^= uint16(b)
-		for range 8 {
-			if crc&1 != 0 {
-				crc = crc>>1 ^ 0xa001
-			} else {
-				crc >>= 1
 			}
 		}
 	}

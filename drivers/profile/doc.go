@@ -9,7 +9,7 @@
 // packages modbus and framed. All share Decoder, which makes values of bytes. A Device belongs to
 // the goroutine that owns its bus. After New nothing allocates, on error paths
 // neither. The package starts no goroutine and imports periph's bus interface
-// and package drivers only.
+// and packages drivers and crc only.
 //
 // # The language
 //

@@ -1,6 +1,10 @@
 package profile
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/telhub/telhub/drivers/crc"
+)
 
 // frameSum is a checksum of serial telegrams. The zero value is none.
 type frameSum struct {
@@ -36,10 +40,10 @@ func frameSums() map[string]frameSum {
 	}
 	for name, over := range map[string]func([]byte) uint16{
 		"sum16":        sumOf,
-		"crc16-modbus": crc16Modbus,
-		"crc16-arc":    func(p []byte) uint16 { return crc16Reflected(p, 0xa001, 0) },
-		"crc16-x25":    func(p []byte) uint16 { return ^crc16Reflected(p, 0x8408, 0xffff) },
-		"crc16-kermit": func(p []byte) uint16 { return crc16Reflected(p, 0x8408, 0) },
+		"crc16-modbus": crc.Modbus,
+		"crc16-arc":    func(p []byte) uint16 { return crc.Reflected16(0, crc.Poly8005, p) },
+		"crc16-x25":    func(p []byte) uint16 { return ^crc.Reflected16(0xffff, crc.Poly1021, p) },
+		"crc16-kermit": func(p []byte) uint16 { return crc.Reflected16(0, crc.Poly1021, p) },
 		"crc16-ccitt":  func(p []byte) uint16 { return crc16Forward(p, 0x1021, 0xffff) }, // CRC-16/IBM-3740
 		"crc16-xmodem": func(p []byte) uint16 { return crc16Forward(p, 0x1021, 0) },
 	} {
@@ -70,20 +74,6 @@ func crc8Maxim(p []byte) uint16 {
 		}
 	}
 	return uint16(crc)
-}
-
-func crc16Reflected(p []byte, poly, crc uint16) uint16 {
-	for _, b := range p {
-		crc ^= uint16(b)
-		for range 8 {
-			if crc&1 != 0 {
-				crc = crc>>1 ^ poly
-			} else {
-				crc >>= 1
-			}
-		}
-	}
-	return crc
 }
 
 func crc16Forward(p []byte, poly, crc uint16) uint16 {

@@ -1,5 +1,7 @@
 package sml
 
+import "github.com/telhub/telhub/drivers/crc"
+
 // The escape sequence is four times escape; what follows it says what it
 // means. SML 1.04, chapter 8.
 const (
@@ -131,26 +133,14 @@ func (t *transport) messages() []byte {
 	return raw[:out]
 }
 
-// crc16 is the CRC of p from a start value: polynomial x16+x12+x5+1, least
-// significant bit first. Bit by bit: a few files a second need no table.
-func crc16(crc uint16, p []byte) uint16 {
-	for _, c := range p {
-		crc ^= uint16(c)
-		for range 8 {
-			crc = crc>>1 ^ 0x8408*(crc&1)
-		}
-	}
-	return crc
-}
-
 // The checksums that meters send, as they send them: CRC-16/X-25 with the low
 // byte first, CRC-16/KERMIT with the high one.
 func x25(p []byte) [2]byte {
-	crc := ^crc16(0xFFFF, p)
-	return [2]byte{byte(crc), byte(crc >> 8)}
+	sum := ^crc.Reflected16(0xFFFF, crc.Poly1021, p)
+	return [2]byte{byte(sum), byte(sum >> 8)}
 }
 
 func kermit(p []byte) [2]byte {
-	crc := crc16(0, p)
-	return [2]byte{byte(crc >> 8), byte(crc)}
+	sum := crc.Reflected16(0, crc.Poly1021, p)
+	return [2]byte{byte(sum >> 8), byte(sum)}
 }

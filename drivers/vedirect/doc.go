@@ -3,7 +3,7 @@
 // Protocol", revision 3.33, text mode). It is a pure state machine
 // (drivers.Stream): bytes and their arrival in, readings out; no I/O, no
 // goroutine, no clock, and nothing is allocated after New. It imports only the
-// package drivers.
+// packages drivers and ascii.
 //
 // # Blocks
 //

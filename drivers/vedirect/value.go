@@ -1,6 +1,10 @@
 package vedirect
 
-import "math"
+import (
+	"math"
+
+	"github.com/telhub/telhub/drivers/ascii"
+)
 
 // endField reads the field that has just ended into its output.
 func (d *Decoder) endField() {
@@ -86,7 +90,7 @@ func parseHex(b []byte) (v float64, ok bool) {
 	}
 	var n uint32
 	for _, c := range b[2:] {
-		x, ok := hexDigit(c)
+		x, ok := ascii.Hex(c)
 		if !ok {
 			return 0, false
 		}
@@ -106,18 +110,6 @@ func parseOnOff(b []byte) (v float64, ok bool) {
 	return 0, false
 }
 
-func hexDigit(c byte) (v byte, ok bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0', true
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10, true
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10, true
-	}
-	return 0, false
-}
-
 // frame is a HEX frame being received: the command is one digit, all that
 // follows pairs of digits ("VE.Direct Protocol", HEX protocol).
 type frame struct {
@@ -129,7 +121,7 @@ type frame struct {
 // receiveFrame takes a byte of a HEX frame, its : first.
 func (d *Decoder) receiveFrame(c byte) {
 	f := &d.frame
-	switch x, ok := hexDigit(c); {
+	switch x, ok := ascii.Hex(c); {
 	case c == ':':
 		if d.inFrame { // the one before was cut off
 			d.stats.BadFrames++
