@@ -70,5 +70,6 @@ func lost(err error) (again, executed bool) {
 		return true, true
 	}
 	var ne net.Error
-	return errors.As(err, &ne), true
+	again = errors.As(err, &ne)
+	return again, again
 }

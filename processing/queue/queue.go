@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -22,9 +23,10 @@ type Queue struct {
 	name      string     // what tells this Queue from others
 	promoters []promoter // by shard
 
-	turn    atomic.Uint64 // whose turn it is among the shards, for generated IDs
-	repeats atomic.Uint64 // calls repeated after a lost reply or a passing state
-	closed  atomic.Bool
+	turn     atomic.Uint64 // whose turn it is among the shards, for generated IDs
+	repeats  atomic.Uint64 // calls repeated after a lost reply or a passing state
+	closed   atomic.Bool
+	maxPause time.Duration // between two attempts; a constant but for tests
 
 	batches sync.Pool // of *batch, to save allocations
 

@@ -194,7 +194,7 @@ func newEval(ctx context.Context, all []any) *redis.Cmd {
 
 const (
 	firstPause = 5 * time.Millisecond
-	maxPause   = time.Second
+	maxPause   = 500 * time.Millisecond
 )
 
 // again repeats call, which must be idempotent, until it is done, fails for a
@@ -202,7 +202,7 @@ const (
 func (q *Queue) again(ctx context.Context, call func(context.Context) error) error {
 	var until time.Time
 	unknown := false
-	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+	for pause := firstPause; ; pause = min(2*pause, q.maxPause) {
 		err := call(ctx)
 		if err == nil {
 			return nil
