@@ -194,11 +194,11 @@ func (c *Costs) Contradictions(cfg *config.Config) []string {
 	}
 	list := []string{fmt.Sprintf("spool.max_loss = %s costs about %s a day at %.3g samples/s, spool.flash_budget allows %s: "+
 		"in outages of more than some minutes commits come every %s, so a power cut may cost %s; raise spool.flash_budget or spool.max_loss",
-		seconds(cfg.Spool.MaxLoss), megabytes(c.FlashUnlimited), c.SamplesPerSecond, megabytes(limit), seconds(c.Commits), seconds(c.Window))}
+		seconds(cfg.Spool.MaxLoss), brief.Bytes(c.FlashUnlimited), c.SamplesPerSecond, brief.Bytes(limit), seconds(c.Commits), seconds(c.Window))}
 	if c.FlashPerDay > limit {
 		list = append(list, fmt.Sprintf("spool.flash_budget = %s cannot be kept: even so an outage costs about %s a day, %s of it the samples themselves; "+
 			"raise it, send less (a deadband, a longer every), or accept that it is exceeded: samples are never given up for it",
-			megabytes(limit), megabytes(c.FlashPerDay), megabytes(payloadFlash*c.PayloadPerSecond*day.Seconds())))
+			brief.Bytes(limit), brief.Bytes(c.FlashPerDay), brief.Bytes(payloadFlash*c.PayloadPerSecond*day.Seconds())))
 	}
 	return list
 }
@@ -209,14 +209,6 @@ func seconds(d time.Duration) string {
 		d = d.Round(time.Second)
 	}
 	return brief.Duration(d)
-}
-
-// megabytes prints a size for people.
-func megabytes(n float64) string {
-	if n < 10e6 {
-		return fmt.Sprintf("%.1f MB", n/1e6)
-	}
-	return fmt.Sprintf("%.0f MB", n/1e6)
 }
 
 // Cost computes what a configuration can cost. It opens nothing.

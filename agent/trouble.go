@@ -10,6 +10,7 @@ import (
 	"github.com/telhub/telhub/agent/httpapi"
 	"github.com/telhub/telhub/drivers/catalog"
 	"github.com/telhub/telhub/uplink"
+	"github.com/telhub/telhub/internal/brief"
 )
 
 // troubles says what is wrong in plain words, worst first, and what to do.
@@ -139,7 +140,7 @@ const wornOut = 0.9
 
 func (a *Agent) flashTroubles(s *httpapi.Status, add func(what, do string)) {
 	if limit := s.Spool.FlashBudget; limit > 0 && s.Spool.FlashDay > limit {
-		add(fmt.Sprintf("flash was written %s in the last 24 hours, more than spool.flash_budget = %s allows", megabytes(float64(s.Spool.FlashDay)), megabytes(float64(limit))),
+		add(fmt.Sprintf("flash was written %s in the last 24 hours, more than spool.flash_budget = %s allows", brief.Bytes(float64(s.Spool.FlashDay)), brief.Bytes(float64(limit))),
 			"telhub check tells what this configuration needs; samples are not given up for it")
 	}
 	for _, l := range a.lives {

@@ -3,6 +3,8 @@ package doctor
 import (
 	"fmt"
 	"strconv"
+
+	"github.com/telhub/telhub/internal/brief"
 )
 
 // What an entry of a stream takes in the server's memory, by rough measure.
@@ -23,7 +25,7 @@ func (j *judge) headroom() {
 	if used == 0 || total == 0 || j.costs == nil {
 		return
 	}
-	seen := fmt.Sprintf("%s used of %s", size(used), size(total))
+	seen := fmt.Sprintf("%s used of %s", brief.Bytes(used), brief.Bytes(total))
 	if limit == 0 {
 		seen += " (no maxmemory is set: that is the machine's)"
 	}
@@ -34,10 +36,10 @@ func (j *judge) headroom() {
 	case j.cfg.Redis.MaxLen == 0:
 		j.warn("memory", seen+"; redis.maxlen = 0 never trims the streams", "trim them by what consumes them, or set redis.maxlen")
 	case need > total-used:
-		j.warn("memory", fmt.Sprintf("%s; %d entries (redis.maxlen) of the live stream come to about %s", seen, j.cfg.Redis.MaxLen, size(need)),
+		j.warn("memory", fmt.Sprintf("%s; %d entries (redis.maxlen) of the live stream come to about %s", seen, j.cfg.Redis.MaxLen, brief.Bytes(need)),
 			"lower redis.maxlen, use uplink.encoding = \"compact\", or give the server more")
 	default:
-		j.ok("memory", fmt.Sprintf("%s; the live stream takes at most about %s (redis.maxlen)", seen, size(need)))
+		j.ok("memory", fmt.Sprintf("%s; the live stream takes at most about %s (redis.maxlen)", seen, brief.Bytes(need)))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/telhub/telhub/buffer/store"
+	"github.com/telhub/telhub/internal/brief"
 	"github.com/telhub/telhub/uplink/frame"
 )
 
@@ -166,12 +167,12 @@ func (x *exam) room(dir string, made bool) {
 		used = x.tree.usedBy(x.cfg.Spool.Path)
 	}
 	want := max(x.cfg.Spool.MaxSize-used, 0)
-	seen := fmt.Sprintf("%s free, the spool holds %s of spool.max_size %s", size(free), size(used), size(x.cfg.Spool.MaxSize))
+	seen := fmt.Sprintf("%s free, the spool holds %s of spool.max_size %s", brief.Bytes(free), brief.Bytes(used), brief.Bytes(x.cfg.Spool.MaxSize))
 	switch {
 	case free < 1<<20 && want > 0:
 		x.fail("space", seen+": the disk is full", "free some, or set spool.path to another disk")
 	case free < want:
-		x.warn("space", seen+": an outage fills the disk before it fills the spool", fmt.Sprintf("free %s, or lower spool.max_size", size(want-free)))
+		x.warn("space", seen+": an outage fills the disk before it fills the spool", fmt.Sprintf("free %s, or lower spool.max_size", brief.Bytes(want-free)))
 	default:
 		x.ok("space", seen)
 	}
@@ -204,12 +205,12 @@ func (x *exam) backlog() {
 	dir := x.tree.path(x.cfg.Spool.Path)
 	if x.agent != nil && x.agent.status != nil {
 		s := &x.agent.status.Spool
-		x.ok("backlog", fmt.Sprintf("%d frames, %s; the agent says: %s", s.Frames, size(int64(s.Bytes)), s.State))
+		x.ok("backlog", fmt.Sprintf("%d frames, %s; the agent says: %s", s.Frames, brief.Bytes(int64(s.Bytes)), s.State))
 		x.setAside(dir)
 		return
 	}
 	if bytes := x.tree.usedBy(x.cfg.Spool.Path); bytes > readAtMost {
-		x.ok("backlog", size(bytes)+" are stored; telhub spool verify reads all of it")
+		x.ok("backlog", brief.Bytes(bytes)+" are stored; telhub spool verify reads all of it")
 		x.setAside(dir)
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/telhub/telhub/agent/flash"
+	"github.com/telhub/telhub/internal/brief"
 )
 
 // system looks at the machine: memory, power, watchdog, kernel.
@@ -24,7 +25,7 @@ func (x *exam) memory() {
 		return
 	}
 	need, free := int64(x.costs.Memory), x.tree.meminfo("MemAvailable")
-	seen := fmt.Sprintf("%s available, the agent takes at most %s", size(free), size(need))
+	seen := fmt.Sprintf("%s available, the agent takes at most %s", brief.Bytes(free), brief.Bytes(need))
 	switch {
 	case free == 0:
 		x.warn("memory", "/proc/meminfo does not tell what is available", "look at free -m yourself; telhub check prints the worst case")
@@ -44,7 +45,7 @@ func (x *exam) memoryLimit() {
 	if x.costs == nil || !ok || n >= int64(x.costs.Memory)*5/4 {
 		return
 	}
-	x.warn("MemoryMax", fmt.Sprintf("the unit allows %s, the agent takes up to %s besides its program", limit, size(int64(x.costs.Memory))),
+	x.warn("MemoryMax", fmt.Sprintf("the unit allows %s, the agent takes up to %s besides its program", limit, brief.Bytes(int64(x.costs.Memory))),
 		"raise MemoryMax= with systemctl edit telhub, or lower queue.capacity")
 }
 
@@ -76,8 +77,8 @@ func (x *exam) kernel() {
 		return
 	}
 	seen := release + " is older than 5.10: GPIO lines of version 2 are missing"
-	if len(x.cfg.Indicators) > 0 {
-		x.fail("kernel", seen+", and the configuration has indicators", "update the kernel, or remove indicators that name a gpiochip")
+	if x.needs("gpio") {
+		x.fail("kernel", seen+", and the configuration has such lines", "update the kernel, or remove the sensors, indicators and supplies that name a gpiochip")
 		return
 	}
 	x.warn("kernel", seen, "update it before you configure GPIO lines")
@@ -149,21 +150,4 @@ func (x *exam) wear() {
 			x.ok(l.Device, seen)
 		}
 	}
-}
-
-// size prints bytes for people.
-func size(n int64) string {
-	switch b := float64(n); {
-	case b >= 10e9:
-		return fmt.Sprintf("%.0f GB", b/1e9)
-	case b >= 1e9:
-		return fmt.Sprintf("%.1f GB", b/1e9)
-	case b >= 10e6:
-		return fmt.Sprintf("%.0f MB", b/1e6)
-	case b >= 1e6:
-		return fmt.Sprintf("%.1f MB", b/1e6)
-	case b >= 1e3:
-		return fmt.Sprintf("%.0f kB", b/1e3)
-	}
-	return fmt.Sprintf("%d B", n)
 }

@@ -3,7 +3,7 @@
 // object a line, or a template written like the line itself. It is a pure
 // state machine (drivers.Stream): bytes and their arrival in, readings out; no
 // I/O, no goroutine, no clock, and nothing is allocated after New. It imports
-// only the package drivers.
+// only the packages drivers and ascii.
 //
 // # Lines
 //

@@ -23,3 +23,13 @@ func TestDuration(t *testing.T) {
 		}
 	}
 }
+
+func TestBytes(t *testing.T) {
+	for n, want := range map[int64]string{
+		0: "0 B", 999: "999 B", 1000: "1 kB", 492_000: "492 kB", 1_200_000: "1.2 MB", 64_000_000: "64 MB", 2_000_000_000: "2.0 GB", 25_000_000_000: "25 GB",
+	} {
+		if got := Bytes(n); got != want {
+			t.Errorf("Bytes(%d) = %q, want %q", n, got, want)
+		}
+	}
+}

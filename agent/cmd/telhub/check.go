@@ -7,6 +7,7 @@ import (
 
 	"github.com/telhub/telhub/agent"
 	"github.com/telhub/telhub/agent/config"
+	"github.com/telhub/telhub/internal/brief"
 )
 
 // cmdCheck checks the configuration and prints what it can cost.
@@ -49,12 +50,12 @@ func (e *env) cmdCheck(args []string) error {
 	fmt.Fprintf(e.stdout, "%s is good: device %s, %d sensors, %d channels, about %.4g samples/s\n",
 		e.config, cfg.Device, c.Sensors, c.Channels, c.SamplesPerSecond)
 	fmt.Fprintf(e.stdout, "worst-case memory   %s (frames %s, queue and workers %s, spool %s, sending %s, Go itself %s)\n",
-		size(c.Memory), size(c.Pool.Bytes()), size(c.Pipeline), size(2*c.Pending), size(c.Sender), size(c.Rest()))
+		brief.Bytes(c.Memory), brief.Bytes(c.Pool.Bytes()), brief.Bytes(c.Pipeline), brief.Bytes(2*c.Pending), brief.Bytes(c.Sender), brief.Bytes(c.Rest()))
 	fmt.Fprintf(e.stdout, "flash while offline %s a day, with max_loss %s%s; %s a day while online\n",
-		size(c.FlashPerDay), cfg.Spool.MaxLoss, limit(cfg, c), size(c.FlashOnline))
+		brief.Bytes(c.FlashPerDay), cfg.Spool.MaxLoss, limit(cfg, c), brief.Bytes(c.FlashOnline))
 	fmt.Fprintf(e.stdout, "a power cut         costs what was sampled in the last %s while offline; commits every %s, alarms at once\n",
 		c.Window, c.Commits.Round(100*time.Millisecond))
-	fmt.Fprintf(e.stdout, "offline autonomy    about %s until spool.max_size %s is full\n", span(c.Autonomy), size(cfg.Spool.MaxSize))
+	fmt.Fprintf(e.stdout, "offline autonomy    about %s until spool.max_size %s is full\n", span(c.Autonomy), brief.Bytes(cfg.Spool.MaxSize))
 	return nil
 }
 
@@ -64,25 +65,9 @@ func limit(cfg *config.Config, c *agent.Costs) string {
 		return ""
 	}
 	if c.Window > cfg.Spool.MaxLoss {
-		return fmt.Sprintf(" stretched to %s by flash_budget %s", c.Window, size(cfg.Spool.FlashBudget))
+		return fmt.Sprintf(" stretched to %s by flash_budget %s", c.Window, brief.Bytes(cfg.Spool.FlashBudget))
 	}
-	return fmt.Sprintf(", within flash_budget %s", size(cfg.Spool.FlashBudget))
-}
-
-// size prints bytes for people.
-func size[N int | int64 | float64](n N) string {
-	b := float64(n) // an int of 32 bits cannot hold what is compared with
-	switch {
-	case b >= 10e9:
-		return fmt.Sprintf("%.0f GB", b/1e9)
-	case b >= 10e6:
-		return fmt.Sprintf("%.0f MB", b/1e6)
-	case b >= 1e6:
-		return fmt.Sprintf("%.1f MB", b/1e6)
-	case b >= 1e3:
-		return fmt.Sprintf("%.0f kB", b/1e3)
-	}
-	return fmt.Sprintf("%.0f B", b)
+	return fmt.Sprintf(", within flash_budget %s", brief.Bytes(cfg.Spool.FlashBudget))
 }
 
 // span prints a long time for people.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/telhub/telhub/buffer/store"
+	"github.com/telhub/telhub/internal/brief"
 	"github.com/telhub/telhub/uplink/frame"
 )
 
@@ -89,7 +90,7 @@ func (v *inspection) print(w io.Writer) error {
 	p := printer{w: w}
 	frames, samples := 0, int64(0)
 	for _, s := range v.Segments {
-		p.linef("%-16s %8s", s.File, size(s.Bytes))
+		p.linef("%-16s %8s", s.File, brief.Bytes(s.Bytes))
 		for _, r := range s.Lanes {
 			p.linef("  %-8s %s to %s: %d frames, %d samples", r.Lane, r.First, r.Last, r.Frames, r.Samples)
 			frames, samples = frames+r.Frames, samples+r.Samples
