@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/telhub/telhub/uplink/frame"
@@ -16,6 +17,7 @@ type Consumer struct {
 	queue   *queue
 	readers map[int]*reader // by shard
 	count   counters
+	lags    atomic.Pointer[[]Lag]
 }
 
 // New returns a consumer that has not connected yet.
@@ -45,6 +47,7 @@ func (c *Consumer) Run(ctx context.Context) {
 	for _, r := range c.readers {
 		readers.Go(func() { r.run(ctx) })
 	}
+	readers.Go(func() { c.watch(ctx) })
 	lanes := c.o.Lanes
 	for i := range c.o.Workers {
 		// One of several is there for alarms, so that none waits for a Store of

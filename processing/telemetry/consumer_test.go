@@ -45,6 +45,9 @@ func TestEverythingArrivesAndIsAcknowledged(t *testing.T) {
 	// what comes while it runs comes soon
 	a.Frame(alarm, 1)
 	await(t, consumer, s, 842)
+	if st := consumer.Stats(); len(st.Lags) != 3 || st.Lags[1].Stream != StreamKey(stream, 0, live) {
+		t.Errorf("lags %+v", st.Lags)
+	}
 	stop()
 	if n := c.XInfoConsumers(t.Context(), StreamKey(stream, 0, live), "storage").Val(); len(n) != 0 {
 		t.Errorf("consumers left behind: %+v", n)

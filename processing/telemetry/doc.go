@@ -14,6 +14,7 @@
 //	                      after their lease, renewal, groups that are missing
 //	worker                takes a batch, decodes, Store, XACK; the first one of
 //	                      several takes nothing but lane alarm
+//	watch                 asks how far the group is behind, for Stats
 //
 // Between them stands one queue with a place for each lane and a bound on
 // entries and bytes. A reader asks for no more than there is room, so that

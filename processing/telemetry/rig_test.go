@@ -80,12 +80,6 @@ func (s *shelf) len() int {
 	return len(s.frames)
 }
 
-func (s *shelf) has(id string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.frames[id] != nil
-}
-
 // rows counts the samples of all frames.
 func (s *shelf) rows() (n int) {
 	s.mu.Lock()

@@ -37,6 +37,29 @@ type Stats struct {
 	// Newest is, by lane, the last stamp of a dated frame that was stored; zero:
 	// none yet.
 	Newest [frame.Lanes]time.Time
+	// Lags is how far the group is behind, stream by stream, as Run has asked
+	// the server within the last lagEvery; shared, not to be changed.
+	Lags []Lag
+}
+
+// lagEvery is how often Run asks how far the group is behind.
+const lagEvery = 10 * time.Second
+
+// watch is a goroutine of Run's, which ends with ctx. Lags stay as they are
+// while the server is away.
+func (c *Consumer) watch(ctx context.Context) {
+	tick := time.NewTicker(lagEvery)
+	defer tick.Stop()
+	for {
+		if lags, err := c.Lags(ctx); err == nil {
+			c.lags.Store(&lags)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 type counters struct {
@@ -77,6 +100,9 @@ func (c *Consumer) Stats() Stats {
 		for _, l := range c.o.Lanes {
 			s.Held += len(r.holding(l))
 		}
+	}
+	if lags := c.lags.Load(); lags != nil {
+		s.Lags = *lags
 	}
 	for l := range s.Newest {
 		if ms := n.newest[l].Load(); ms > 0 {

@@ -44,6 +44,8 @@ func (d *daemon) openTelemetry() (err error) {
 	if err != nil {
 		return err
 	}
+	// A connection for each shard and group, which may block, and for each worker.
+	o.Conns = max(o.Conns, 2*c.Shards+d.cfg.Postgres.MaxConns+4)
 	if t.redis, err = queue.Dial(o); err != nil {
 		return err
 	}
@@ -64,8 +66,12 @@ func (d *daemon) openTelemetry() (err error) {
 	}
 	options.Group, options.Sink = groupAlarms, postgres.NewAlarms(t.db, 0, t.dispatcher.Wake)
 	options.Lanes, options.Workers = []frame.Lane{frame.Alarm}, 1
-	t.alarms, err = consumer.New(options)
-	return err
+	if t.alarms, err = consumer.New(options); err != nil {
+		return err
+	}
+	d.metrics.Telemetry(groupStorage, t.storage.Stats)
+	d.metrics.Telemetry(groupAlarms, t.alarms.Stats)
+	return nil
 }
 
 func openPostgres(ctx context.Context, cfg *config.Config) (*pgxpool.Pool, error) {
