@@ -48,8 +48,8 @@ func (p *Pool) Run(ctx context.Context) error {
 		return err
 	}
 	defer p.o.Log.Debug("worker: stopped", "consumer", p.consumer.Name())
-	work, kill := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer kill(errStopping)
+	work, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
 	p.work = work
 	// calls ends what talks to Redis, long after ctx: the stop needs it.
 	calls, hangUp := context.WithCancel(context.WithoutCancel(ctx))
@@ -138,7 +138,7 @@ func (p *Pool) giveBackWaiting(ctx context.Context) {
 
 // awaitWorkers waits for handlers, ends their contexts when the grace is over,
 // and gives back what does not return even then.
-func (p *Pool) awaitWorkers(ctx context.Context, kill context.CancelCauseFunc) {
+func (p *Pool) awaitWorkers(ctx context.Context, kill context.CancelFunc) {
 	ended := make(chan struct{})
 	go func() { // ends with the last handler
 		p.workers.Wait()
@@ -147,12 +147,12 @@ func (p *Pool) awaitWorkers(ctx context.Context, kill context.CancelCauseFunc) {
 	if within(ended, p.o.Grace) {
 		return
 	}
+	kill() // first: a task that begins now sees it
 	for _, s := range p.shards {
 		for _, t := range s.all() {
 			t.stop(errStopping)
 		}
 	}
-	kill(errStopping)
 	if within(ended, killWait) {
 		return
 	}

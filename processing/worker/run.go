@@ -33,7 +33,8 @@ func (p *Pool) worker(reserved bool) {
 func (p *Pool) execute(t *task, reserved bool) {
 	now := time.Now()
 	p.desk.begin(t, reserved)
-	a := attempt{p: p, t: t, begun: now}
+	a := &t.attempt
+	a.p, a.t = p, t
 	a.end.Wait = max(0, now.Sub(t.d.Ready()))
 	defer func() {
 		p.desk.end(reserved, a.end.Took)
@@ -49,7 +50,6 @@ func (p *Pool) execute(t *task, reserved bool) {
 type attempt struct {
 	p      *Pool
 	t      *task
-	begun  time.Time
 	result []byte
 	err    error
 	end    End
@@ -78,11 +78,10 @@ func (a *attempt) dead(why queue.Reason, err error) {
 // run calls the handler.
 func (a *attempt) run(now time.Time) {
 	d := a.t.d
-	ctx, cancel := context.WithDeadline(a.p.work, now.Add(d.Timeout))
-	defer cancel()
-	if !a.t.begin(now, cancel) {
+	if !a.t.begin(now) {
 		return
 	}
+	defer a.t.ctx.end(context.Canceled)
 	a.end.Ran = true
 	a.p.o.Observer.Began(d)
 	returned := false
@@ -100,8 +99,8 @@ func (a *attempt) run(now time.Time) {
 		a.p.o.Log.Error("worker: handler panicked", "task", d.ID, "type", d.Type, "queue", d.Queue,
 			"attempt", d.Attempt, "correlation", d.Correlation, "error", a.err, "stack", string(debug.Stack()))
 	}()
-	a.result, a.err = a.p.handle[d.Type](&taskContext{ctx, a.t}, d)
-	if a.err != nil && ctx.Err() == context.DeadlineExceeded {
+	a.result, a.err = a.p.handle[d.Type](&a.t.ctx, d)
+	if a.err != nil && a.t.ctx.Err() == context.DeadlineExceeded {
 		a.err = fmt.Errorf("timeout of %v: %w", d.Timeout, a.err)
 	}
 	returned = true
@@ -127,12 +126,14 @@ func (a *attempt) decide() {
 
 // judge decides by the handler's error.
 func (a *attempt) judge(cause error) {
+	if a.err == nil || errors.Is(a.err, Skip) {
+		a.end.Kind = queue.Done
+		return
+	}
 	d := a.t.d
 	var later laterError
 	var fatal fatalError
 	switch {
-	case a.err == nil || errors.Is(a.err, Skip):
-		a.end.Kind = queue.Done
 	case errors.Is(cause, errCanceled):
 		a.dead(queue.Canceled, a.err)
 	case errors.Is(cause, errStopping):

@@ -16,13 +16,15 @@ type task struct {
 
 	index int // in s.live; guarded by its mu
 
-	mu     sync.Mutex // guards all below
-	begun  time.Time  // zero: it waits
-	ended  bool       // its outcome is decided
-	given  bool       // it was given back, or is hung: what the handler says counts for nothing
-	hung   bool
-	cause  error // why its context was canceled
-	cancel context.CancelFunc
+	ctx     taskContext // of its handler
+	attempt attempt     // owned by the worker that runs it
+
+	mu    sync.Mutex // guards all below
+	begun time.Time  // zero: it waits
+	ended bool       // its outcome is decided
+	given bool       // it was given back: what the handler says counts for nothing
+	hung  bool
+	cause error // why its context was canceled
 }
 
 // Why a handler's context was canceled.
@@ -32,14 +34,20 @@ var (
 	errStopping = errors.New("the pool stops, and its grace is over")
 )
 
-// begin notes that the handler runs; false: the task was given back.
-func (t *task) begin(now time.Time, cancel context.CancelFunc) bool {
+// begin notes that the handler runs, and makes its context; false: the task was
+// given back.
+func (t *task) begin(now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.given {
 		return false
 	}
-	t.begun, t.cancel = now, cancel
+	t.begun = now
+	t.ctx.pool, t.ctx.task, t.ctx.deadline = t.s.p.work, t, now.Add(t.d.Timeout)
+	if t.s.p.work.Err() != nil {
+		t.cause = errStopping
+		t.ctx.end(context.Canceled)
+	}
 	return true
 }
 
@@ -47,19 +55,19 @@ func (t *task) begin(now time.Time, cancel context.CancelFunc) bool {
 func (t *task) end() (cause error, counts bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.ended, t.cancel = true, nil
+	t.ended = true
 	return t.cause, !t.given
 }
 
-// stop cancels a running handler's context, for the first cause that comes.
+// stop ends a running handler's context, for the first cause that comes.
 func (t *task) stop(cause error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.ended || t.cancel == nil || t.cause != nil {
+	if t.ended || t.begun.IsZero() || t.cause != nil {
 		return
 	}
 	t.cause = cause
-	t.cancel()
+	t.ctx.end(context.Canceled)
 }
 
 // give marks a task as given back unless it has ended.
@@ -84,22 +92,6 @@ func (t *task) overdue(now time.Time, grace time.Duration) (hung, fresh bool) {
 	fresh = !t.hung
 	t.hung = true
 	return true, fresh
-}
-
-// taskContext is a handler's context: a deadline's, which knows its task.
-type taskContext struct {
-	context.Context
-	t *task
-}
-
-type taskKey struct{}
-
-// Value implements context.Context.
-func (c *taskContext) Value(key any) any {
-	if _, ok := key.(taskKey); ok {
-		return c.t
-	}
-	return c.Context.Value(key)
 }
 
 // errNoTask: Progress was called with a context that is not a handler's.
