@@ -7,6 +7,7 @@ import (
 	"github.com/telhub/telhub/drivers"
 	"github.com/telhub/telhub/drivers/ascii"
 	"github.com/telhub/telhub/drivers/crc"
+	"github.com/telhub/telhub/drivers/obis"
 )
 
 const (
@@ -32,7 +33,7 @@ type Stats struct {
 
 // Decoder is a drivers.Stream for one meter. It is used by one goroutine.
 type Decoder struct {
-	table   table
+	table   obis.Table
 	zone    time.Duration
 	clock   bool
 	require bool
@@ -83,7 +84,7 @@ func New(opt Options) (*Decoder, error) {
 }
 
 // Outputs lists all that the package can decode, whether this meter sends it or not.
-func (d *Decoder) Outputs() []drivers.Output { return d.table.outputs }
+func (d *Decoder) Outputs() []drivers.Output { return d.table.Outputs }
 
 // Counts gives the telegrams seen: good, and corrupt.
 func (d *Decoder) Counts() (good, corrupt uint64) { return d.stats.Good, d.stats.Corrupt }
@@ -243,7 +244,7 @@ func (d *Decoder) give(dst *drivers.Reading) bool {
 	t := &d.telegram
 	d.resolve()
 	dst.Reset()
-	for i := range d.table.outputs {
+	for i := range d.table.Outputs {
 		switch {
 		case t.has&(1<<i) != 0:
 			dst.Set(i, t.values[i])

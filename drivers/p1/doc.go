@@ -4,7 +4,7 @@
 // IEC 62056-21 mode D telegrams with the same OBIS lines. It is a pure state
 // machine (drivers.Stream): bytes and their arrival in, readings out; no I/O,
 // no goroutine, no clock, and nothing is allocated after New. It imports only
-// the packages drivers, crc and ascii.
+// the packages drivers, obis, crc and ascii.
 //
 // # Telegrams
 //

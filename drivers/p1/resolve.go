@@ -51,7 +51,7 @@ func (d *Decoder) resolve() {
 }
 
 func (d *Decoder) put(derived int, v float64) {
-	out := d.table.derived + derived
+	out := d.table.Derived + derived
 	d.telegram.values[out] = v
 	d.telegram.has |= 1 << out
 }
@@ -59,7 +59,7 @@ func (d *Decoder) put(derived int, v float64) {
 // serves reports whether a channel has a value for a slot.
 func (d *Decoder) serves(ch uint8, slot int) bool {
 	m := &d.telegram.mbus[ch]
-	want := d.table.outputs[d.table.derived+outGas+2*slot].Unit
+	want := d.table.Outputs[d.table.Derived+outGas+2*slot].Unit
 	return m.has && slotOf(m.kind) == slot && m.unit.fits(want)
 }
 

@@ -1,5 +1,7 @@
 package p1
 
+import "github.com/telhub/telhub/drivers/obis"
+
 // mbus is what a telegram says of the meter on one channel.
 type mbus struct {
 	kind  uint8 // EN 13757-3; 0 = not told
@@ -54,7 +56,7 @@ func (d *Decoder) takeLine(line []byte) {
 		t.time, t.timed = parseTime(g.last, d.zone)
 	case c == codeVersion || c == codeVersionBE:
 		t.modern = true
-	case c.medium() == 0 && c.channel() > 0 && c.channel() <= maxChannel && d.takeMBus(c, &g):
+	case c.Medium() == 0 && c.Channel() > 0 && c.Channel() <= maxChannel && d.takeMBus(c, &g):
 	default:
 		d.takeValue(c, &g)
 	}
@@ -62,11 +64,11 @@ func (d *Decoder) takeLine(line []byte) {
 
 // takeValue stages a plain line. A line with more than a time and a value is a
 // log.
-func (d *Decoder) takeValue(c code, g *groups) {
+func (d *Decoder) takeValue(c obis.Code, g *groups) {
 	t := &d.telegram
-	out := d.table.find(c)
-	if out < 0 && c.medium() == 1 { // electricity on another channel than 0
-		out = d.table.find(c.object())
+	out := d.table.Find(c)
+	if out < 0 && c.Medium() == 1 { // electricity on another channel than 0
+		out = d.table.Find(c.Object())
 	}
 	if out < 0 || g.n > 2 {
 		t.unknown++
@@ -79,7 +81,7 @@ func (d *Decoder) takeValue(c code, g *groups) {
 func (d *Decoder) stage(out int, text []byte) {
 	t := &d.telegram
 	digits, u, ok := split(text)
-	if !ok || len(digits) == 0 || !u.fits(d.table.outputs[out].Unit) {
+	if !ok || len(digits) == 0 || !u.fits(d.table.Outputs[out].Unit) {
 		if !ok {
 			t.odd++
 		}
@@ -107,17 +109,17 @@ func split(text []byte) (digits []byte, u unit, ok bool) {
 }
 
 // takeMBus stages a line of a meter on the M-Bus; false when it is another's.
-func (d *Decoder) takeMBus(c code, g *groups) bool {
+func (d *Decoder) takeMBus(c obis.Code, g *groups) bool {
 	t := &d.telegram
-	m := &t.mbus[c.channel()]
-	switch c.object() {
+	m := &t.mbus[c.Channel()]
+	switch c.Object() {
 	case codeKind:
 		if v, ok := parseNumber(g.last); ok && v.places == 0 && v.digits < 256 {
 			m.kind = uint8(v.digits)
 		}
 	case codeValue, codeRawValue:
-		if d.table.find(c) >= 0 {
-			d.stage(d.table.find(c), g.last)
+		if d.table.Find(c) >= 0 {
+			d.stage(d.table.Find(c), g.last)
 		}
 		if g.n == 2 {
 			m.time, m.timed = parseTime(g.first, d.zone)
@@ -130,7 +132,7 @@ func (d *Decoder) takeMBus(c code, g *groups) bool {
 			return true
 		}
 		m.time, m.timed = parseTime(g.first, d.zone)
-		m.unit, t.pending = u, c.channel()
+		m.unit, t.pending = u, c.Channel()
 	default:
 		return false
 	}
@@ -196,7 +198,7 @@ func (g *groups) split(line []byte) bool {
 
 // parseCode reads A-B:C.D.E, optionally with *F, at the beginning of a line
 // and gives its length; 0 when there is none.
-func parseCode(b []byte) (c code, n int) {
+func parseCode(b []byte) (c obis.Code, n int) {
 	const separators = "-:.."
 	for i := range 5 {
 		v, digits := 0, 0
@@ -207,7 +209,7 @@ func parseCode(b []byte) (c code, n int) {
 		if digits == 0 || v > 255 {
 			return 0, 0
 		}
-		c = c<<8 | code(v)
+		c = c<<8 | obis.Code(v)
 		if i < len(separators) {
 			if n == len(b) || b[n] != separators[i] {
 				return 0, 0

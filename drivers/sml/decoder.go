@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/obis"
 )
 
 // fileGap is the silence that no half file survives: meters send a file in
@@ -24,8 +25,9 @@ type Stats struct {
 // Decoder is a drivers.Stream for one optical head. It is used by one
 // goroutine.
 type Decoder struct {
-	table table
-	stats Stats
+	table  obis.Table
+	server []byte // of the only meter to be read; empty = any
+	stats  Stats
 
 	transport transport
 	sums      sums
@@ -53,17 +55,21 @@ var _ drivers.Stream = (*Decoder)(nil)
 
 // New makes a decoder. Its errors name the option, the value and the cure.
 func New(opt Options) (*Decoder, error) {
+	server, err := parseServer(opt.Server)
+	if err != nil {
+		return nil, fmt.Errorf("sml: %w", err)
+	}
 	t, err := newTable(&opt)
 	if err != nil {
 		return nil, fmt.Errorf("sml: %w", err)
 	}
-	d := &Decoder{table: t}
+	d := &Decoder{table: t, server: server}
 	d.Reset()
 	return d, nil
 }
 
 // Outputs lists all that the package can decode, whether this meter sends it or not.
-func (d *Decoder) Outputs() []drivers.Output { return d.table.outputs }
+func (d *Decoder) Outputs() []drivers.Output { return d.table.Outputs }
 
 // Counts gives the files seen: good, and corrupt.
 func (d *Decoder) Counts() (good, corrupt uint64) { return d.stats.Good, d.stats.Corrupt }
@@ -148,7 +154,7 @@ func (d *Decoder) check() sums {
 
 func (d *Decoder) give(dst *drivers.Reading) bool {
 	dst.Reset()
-	for i := range d.table.outputs {
+	for i := range d.table.Outputs {
 		if d.has&(1<<i) != 0 {
 			dst.Set(i, d.values[i])
 		}
@@ -164,5 +170,5 @@ func (d *Decoder) put(out int, v float64) {
 
 // admits reports whether a list of this server is to be read.
 func (d *Decoder) admits(server []byte) bool {
-	return len(d.table.server) == 0 || bytes.Equal(server, d.table.server)
+	return len(d.server) == 0 || bytes.Equal(server, d.server)
 }

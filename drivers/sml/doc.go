@@ -3,7 +3,7 @@
 // BSI TR-03109-1 annex IV). It is a pure state machine
 // (drivers.Stream): bytes and their arrival in, readings out; no I/O, no
 // goroutine, no clock, and nothing is allocated after New. It imports only the
-// packages drivers and crc.
+// packages drivers, obis and crc.
 //
 // # Transport
 //

@@ -253,7 +253,7 @@ func TestTheMetersTime(t *testing.T) {
 		d := newDecoder(t, Options{})
 		r := feed(d, files(t)[name], nil)[0]
 		for i, w := range want {
-			out := d.table.derived + i
+			out := d.table.Derived + i
 			if r.Has(out) != (w != 0) || r.Has(out) && r.Values[out] != w {
 				t.Errorf("%s: %s = %v (%v), want %v", name, d.Outputs()[out].Name, r.Values[out], r.Has(out), w)
 			}

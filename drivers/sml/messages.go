@@ -1,6 +1,10 @@
 package sml
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/telhub/telhub/drivers/obis"
+)
 
 // tagGetListRes marks a message with a list of values.
 const tagGetListRes = 0x0701
@@ -92,9 +96,9 @@ func (d *Decoder) takeTime(r *reader) {
 	switch {
 	case !ok || v.negative:
 	case tag == 1:
-		d.put(d.table.derived+outSeconds, float64(v.mag))
+		d.put(d.table.Derived+outSeconds, float64(v.mag))
 	case tag == 2: // timestamp
-		d.put(d.table.derived+outTime, float64(v.mag))
+		d.put(d.table.Derived+outTime, float64(v.mag))
 	}
 }
 
@@ -122,14 +126,14 @@ func (d *Decoder) takeEntry(r *reader) {
 	d.takeValue(codeOf(name.b), &unitElement, &scalerElement, &value)
 }
 
-func codeOf(b []byte) code { return obis(b[0], b[1], b[2], b[3], b[4]) }
+func codeOf(b []byte) obis.Code { return obis.Of(b[0], b[1], b[2], b[3], b[4]) }
 
-func (d *Decoder) takeValue(c code, unitElement, scalerElement, value *element) {
+func (d *Decoder) takeValue(c obis.Code, unitElement, scalerElement, value *element) {
 	if c == codeSerial && value.kind == octets {
 		d.unsound = d.unsound || isUnsound(value.b)
 		return
 	}
-	out := d.table.find(c)
+	out := d.table.Find(c)
 	if d.unsound && c == codePower && value.kind == signed && len(value.b) <= 3 {
 		value.kind = unsigned
 	}
@@ -152,13 +156,13 @@ func (d *Decoder) takeValue(c code, unitElement, scalerElement, value *element) 
 			return
 		}
 	}
-	if u, ok := unitOf(number); ok && u.fits(d.table.outputs[out].Unit) {
+	if u, ok := unitOf(number); ok && u.fits(d.table.Outputs[out].Unit) {
 		d.put(out, v.in(u, scaler))
 	}
 }
 
 // codePower is 1-0:16.7.0.
-const codePower code = 1<<32 | 16<<16 | 7<<8
+const codePower obis.Code = 1<<32 | 16<<16 | 7<<8
 
 // isUnsound reports whether a server ID (DIN 43863-5: 0A, 01, maker, number) is
 // that of a DZG DVS74 with the defect in its integers. The ranges of numbers

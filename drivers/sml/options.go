@@ -1,14 +1,12 @@
 package sml
 
 import (
-	"cmp"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/obis"
 )
 
 // Options says what is special about the meter.
@@ -18,12 +16,7 @@ type Options struct {
 }
 
 // Output is an entry of the list that has no output by itself.
-type Output struct {
-	Name       string
-	Key        string // the OBIS code, "1-0:15.8.0"
-	Unit       string // the SenML unit that the entry's unit is converted to
-	Resolution float64
-}
+type Output = obis.Output
 
 // baseUnits are the units that entries are converted to.
 const baseUnits = "J, W, vars, var, VAs, VA, V, A, m3, Hz, s, deg, Cel, count"
@@ -31,74 +24,8 @@ const baseUnits = "J, W, vars, var, VAs, VA, V, A, m3, Hz, s, deg, Cel, count"
 // maxServer is the longest server ID in bytes. They have ten.
 const maxServer = 32
 
-// table is what New makes of outputs and options.
-type table struct {
-	outputs []drivers.Output
-	codes   []entry // ordered by code
-	derived int     // the first of the derived outputs
-	server  []byte
-}
-
-type entry struct {
-	code code
-	out  int
-}
-
-func newTable(o *Options) (t table, err error) {
-	if t.server, err = parseServer(o.Server); err != nil {
-		return t, err
-	}
-	for _, k := range entries() {
-		t.add(k.code, k.Output)
-	}
-	t.derived = len(t.outputs)
-	t.outputs = append(t.outputs, derived()...)
-	for _, x := range o.Outputs {
-		c, err := parseKey(x.Key)
-		if err == nil {
-			err = t.check(x)
-		}
-		if err != nil {
-			return t, fmt.Errorf("output %q: %w", x.Name, err)
-		}
-		t.add(c, drivers.Output{Name: x.Name, Unit: x.Unit, Resolution: x.Resolution})
-	}
-	if n := len(t.outputs); n > drivers.MaxOutputs {
-		return t, fmt.Errorf("out: %d further outputs; want at most %d", len(o.Outputs), drivers.MaxOutputs-n+len(o.Outputs))
-	}
-	slices.SortStableFunc(t.codes, func(a, b entry) int { return cmp.Compare(a.code, b.code) })
-	for i := 1; i < len(t.codes); i++ {
-		if a, b := t.codes[i-1], t.codes[i]; a.code == b.code {
-			return t, fmt.Errorf("output %q: its entry is the output %s already", t.outputs[b.out].Name, t.outputs[a.out].Name)
-		}
-	}
-	return t, nil
-}
-
-func (t *table) add(c code, o drivers.Output) {
-	t.codes = append(t.codes, entry{c, len(t.outputs)})
-	t.outputs = append(t.outputs, o)
-}
-
-func (t *table) check(x Output) error {
-	if x.Unit != "" && !slices.Contains(strings.Split(baseUnits, ", "), x.Unit) {
-		return fmt.Errorf("unit %q: want one of %s, or none", x.Unit, baseUnits)
-	}
-	for _, o := range t.outputs {
-		if o.Name == x.Name {
-			return fmt.Errorf("the engine has an output of this name; choose another")
-		}
-	}
-	return nil
-}
-
-// find gives the output of an entry; -1 when it has none.
-func (t *table) find(c code) int {
-	i, ok := slices.BinarySearchFunc(t.codes, c, func(e entry, c code) int { return cmp.Compare(e.code, c) })
-	if !ok {
-		return -1
-	}
-	return t.codes[i].out
+func newTable(o *Options) (obis.Table, error) {
+	return obis.NewTable(entries(), derived(), o.Outputs, obis.Words{Value: "entry", Units: baseUnits, Parse: parseKey})
 }
 
 func parseServer(s string) ([]byte, error) {
@@ -111,8 +38,8 @@ func parseServer(s string) ([]byte, error) {
 
 // parseKey reads an OBIS code A-B:C.D.E of the configuration, with or without
 // *255.
-func parseKey(s string) (code, error) {
-	var c code
+func parseKey(s string) (obis.Code, error) {
+	var c obis.Code
 	rest := strings.TrimSuffix(s, "*255")
 	for _, separator := range []string{"-", ":", ".", ".", ""} {
 		digits := rest
@@ -123,7 +50,7 @@ func parseKey(s string) (code, error) {
 		if err != nil {
 			return 0, fmt.Errorf("key %s: want an OBIS code, 1-0:15.8.0", strconv.Quote(s))
 		}
-		c = c<<8 | code(v)
+		c = c<<8 | obis.Code(v)
 	}
 	return c, nil
 }

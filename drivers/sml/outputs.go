@@ -4,23 +4,11 @@ import (
 	"math"
 
 	"github.com/telhub/telhub/drivers"
+	"github.com/telhub/telhub/drivers/obis"
 )
 
-// code is an OBIS code A-B:C.D.E, a byte each. The sixth is always 255.
-type code uint64
-
-func obis(a, b, c, d, e uint8) code {
-	return code(a)<<32 | code(b)<<24 | code(c)<<16 | code(d)<<8 | code(e)
-}
-
 // codeSerial is 1-0:96.1.0, the meter's serial number.
-const codeSerial code = 1<<32 | 96<<16 | 1<<8
-
-// known is an output with the code that it stands under.
-type known struct {
-	code code
-	drivers.Output
-}
+const codeSerial obis.Code = 1<<32 | 96<<16 | 1<<8
 
 // Outputs that are not entries stand behind those of entries.
 const (
@@ -40,13 +28,13 @@ func derived() []drivers.Output {
 // customer takes from the grid (+A), export what he gives (-A); power is
 // positive for import. Codes are those of the FNN requirements for basic
 // meters and of IEC 62056-6-1. Resolutions are those of common meters.
-func entries() []known {
-	at := func(name, unit string, step float64, c, d, e uint8) known {
-		return known{obis(1, 0, c, d, e), drivers.Output{Name: name, Unit: unit, Resolution: step}}
+func entries() []obis.Known {
+	at := func(name, unit string, step float64, c, d, e uint8) obis.Known {
+		return obis.At(obis.Of(1, 0, c, d, e), drivers.Output{Name: name, Unit: unit, Resolution: step})
 	}
-	energy := func(name string, c, e uint8) known { return at(name, "J", 360, c, 8, e) } // 0.1 Wh
-	power := func(name string, c uint8) known { return at(name, "W", 0.01, c, 7, 0) }
-	return []known{
+	energy := func(name string, c, e uint8) obis.Known { return at(name, "J", 360, c, 8, e) } // 0.1 Wh
+	power := func(name string, c uint8) obis.Known { return at(name, "W", 0.01, c, 7, 0) }
+	return []obis.Known{
 		energy("energy_import", 1, 0), energy("energy_import_t1", 1, 1), energy("energy_import_t2", 1, 2),
 		energy("energy_import_t3", 1, 3), energy("energy_import_t4", 1, 4),
 		energy("energy_export", 2, 0), energy("energy_export_t1", 2, 1), energy("energy_export_t2", 2, 2),
