@@ -12,6 +12,7 @@
 # lies, by default .cache/guest; it is made anew when the list of packages or
 # the release changes.
 
+# shellcheck disable=SC2120
 set -euo pipefail
 
 guest_packages=systemd,systemd-sysv,dbus,udev,curl,iproute2,openssh-server,socat,procps,init-system-helpers,ca-certificates
@@ -166,7 +167,7 @@ guest_end() {
 	exit "$status"
 }
 
-# redis_up starts a Redis in the container's network, on all its addresses, with
+# redis_up [OPTION...] starts a Redis in the container's network, on all its addresses, with
 # what it had before.
 redis_up() {
 	mkdir -p "$guest/redis"

@@ -9,6 +9,7 @@ put() { # put MODE FILE TARGET
 	install -D -m "$1" "$2" "$root$3"
 }
 put 644 telhub.service /usr/lib/systemd/system/telhub.service
+put 644 telhub-settle.service /usr/lib/systemd/system/telhub-settle.service
 put 644 telhub.socket /usr/lib/systemd/system/telhub.socket
 put 644 telhub.sysusers /usr/lib/sysusers.d/telhub.conf
 put 644 telhub.tmpfiles /usr/lib/tmpfiles.d/telhub.conf

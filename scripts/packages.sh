@@ -34,7 +34,10 @@ mkdir -p "$out"
 for script in scripts/packages/{deb,rpm,apk,ipk}.*; do
 	{
 		printf '#!/bin/sh\nset -e\n'
-		case $script in *.postinst | *.postinstall | *.preinstall) cat scripts/packages/user.sh ;; esac
+		case $script in
+		*/deb.postinst) cat scripts/packages/files.sh ;;
+		*inst | *install) cat scripts/packages/{user,files}.sh ;;
+		esac
 		cat "$script"
 	} >"$build/${script##*/}"
 done
@@ -43,9 +46,9 @@ gzip -9n <scripts/packages/telhub.1 >"$build/telhub.1.gz"
 {
 	printf 'telhub (%s) unstable; urgency=medium\n\n  * Version %s; see CHANGELOG.md of the source.\n\n' "$version" "$described"
 	printf ' -- telhub maintainers <telhub@example.org>  %s\n' "$(date -u -R -d "@$SOURCE_DATE_EPOCH")"
-} | gzip -9n >"$build/changelog.gz"
-# What nfpm takes from files: modes do not depend on the user's umask.
-find "$build" -type f -exec chmod 644 {} +
+} | gzip -9n >"$build/changelog.Debian.gz"
+# What nfpm takes from files: neither modes nor times depend on this run.
+find "$build" -type f -exec chmod 644 {} + -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
 
 for t in "$@"; do
 	binary=dist/telhub-linux-$t
@@ -60,5 +63,6 @@ for t in "$@"; do
 			{ cat "$build/log" >&2; exit 1; }
 	done
 done
-(cd "$out" && sha256sum -- * >SHA256SUMS)
+sums=$(cd "$out" && sha256sum -- *)
+echo "$sums" >"$out/SHA256SUMS"
 ls -l "$out"

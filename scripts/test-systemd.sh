@@ -83,7 +83,7 @@ status() { page /api/status | jq -e "$1"; }
 length() { redis-cli xlen 'telhub:{0}:live'; }
 grows() { local from; from=$(length) && within "$1" eval "[ \$(length) -gt $((from + 2)) ]"; }
 # probe COMMAND... runs a command in telhub's place: its user, groups, sandbox
-# and cgroup. The service comes back afterwards.
+# and cgroup. The service itself stays stopped afterwards.
 probe() {
 	{
 		echo '[Service]'

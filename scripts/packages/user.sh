@@ -1,4 +1,4 @@
-# Put in front of the scripts of each package: makes the agent's user.
+# Put in front of the scripts of rpm, apk and ipk: makes the agent's user.
 make_user() {
 	if command -v systemd-sysusers >/dev/null 2>&1; then
 		systemd-sysusers telhub.conf && return
@@ -33,23 +33,5 @@ make_user() {
 			group_add_user "$group" telhub
 		fi
 	done
-}
-
-# The configuration may hold a password; the agent reads it as its group.
-own_files() {
-	chgrp telhub /etc/telhub.toml
-	chmod 0640 /etc/telhub.toml
-	mkdir -p /var/lib/telhub
-	chown telhub:telhub /var/lib/telhub
-	chmod 0750 /var/lib/telhub
-}
-
-# Devices that are there already get their group by the rules.
-trigger_udev() {
-	if [ -d /run/udev ] && command -v udevadm >/dev/null 2>&1; then
-		udevadm control --reload >/dev/null 2>&1 || true
-		udevadm trigger --action=change --subsystem-match=i2c-dev --subsystem-match=gpio \
-			--subsystem-match=iio --subsystem-match=tty >/dev/null 2>&1 || true
-	fi
 }
 

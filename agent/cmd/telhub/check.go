@@ -44,7 +44,8 @@ func (e *env) cmdCheck(args []string) error {
 			"samples_per_second": c.SamplesPerSecond, "memory_bytes": c.Memory,
 			"flash_bytes_per_day": c.FlashPerDay, "flash_bytes_per_day_online": c.FlashOnline, "autonomy_seconds": c.Autonomy.Seconds(),
 			"flash_budget_bytes": cfg.Spool.FlashBudget, "commit_interval_seconds": c.Commits.Seconds(), "loss_window_seconds": c.Window.Seconds(),
-			"warnings": warnings,
+			"http_listen": cfg.HTTP.Listen,
+			"warnings":    warnings,
 		})
 	}
 	fmt.Fprintf(e.stdout, "%s is good: device %s, %d sensors, %d channels, about %.4g samples/s\n",
