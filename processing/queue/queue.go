@@ -65,7 +65,7 @@ func prepare(o Options) (*Queue, error) {
 	q := &Queue{
 		o: o, u: u, keys: newKeys(o.Prefix, o.Shards), ids: newIDs(o.Shards),
 		lanes: make([][]*lane, o.Shards), promoters: make([]promoter, o.Shards),
-		s: newScripts(),
+		s: newScripts(), maxPause: maxPause,
 	}
 	q.name = q.ids.token()
 	q.turn.Store(uint64(q.ids.some(o.Shards)))
