@@ -28,13 +28,19 @@ type reading struct {
 	look    [][]any
 	limited [][]any // by queue: the script's command, which points to count
 
-	block     []any // the command that waits, for the streams of open queues
-	blockOf   []int // those streams
-	blockMs   int64
-	blockEach int
-	stale     bool // block does not fit mode any more
-	canceled  []any
+	block       []any // the command that waits, for the streams of open queues
+	blockOf     []int // those streams
+	blockMs     int64
+	blockEach   int
+	stale       bool // block does not fit mode any more
+	canceled    []any
+	anyCanceled bool
+	looked      time.Time // when paused, rate and cancellations were asked for last
 }
+
+// lookEvery is how often they are asked for, at most, by reads that do not
+// wait: a pause takes hold after that time.
+const lookEvery = 5 * time.Millisecond
 
 // mode is how a queue is to be read.
 type mode uint8
@@ -115,7 +121,11 @@ func (r *reading) share(want Credits, queues int) {
 // asking makes the commands of a read that does not wait: one for each stream,
 // and what tells whether the queues may be read at all.
 func (r *reading) asking(ctx context.Context, x *consumed) []*redis.RawCmd {
-	cmds := r.looks(ctx)
+	cmds := make([]*redis.RawCmd, 0, len(r.args)+2*len(r.look)+2)
+	if now := time.Now(); now.Sub(r.looked) >= lookEvery {
+		r.looked = now
+		cmds = r.looks(ctx, cmds)
+	}
 	queues := len(r.mode)
 	for i := range x.streams {
 		if r.count[i] > 0 && r.mode[i%queues] == unlimited {
@@ -152,7 +162,8 @@ func (r *reading) waiting(ctx context.Context, x *consumed, wait time.Duration) 
 	r.blockMs = max(1, min(wait, maxBlock).Milliseconds())
 	r.blockEach = max(1, total/len(streams))
 	r.buildBlock(x, streams)
-	cmds := append([]*redis.RawCmd{redis.NewRawCmd(ctx, r.block...)}, r.looks(ctx)...)
+	cmds := make([]*redis.RawCmd, 0, len(r.args)+2*len(r.look)+2)
+	cmds = r.looks(ctx, append(cmds, redis.NewRawCmd(ctx, r.block...)))
 	for i := range queues {
 		if r.mode[i] == limitedRate {
 			cmds = append(cmds, redis.NewRawCmd(ctx, r.limited[i]...))
@@ -193,10 +204,9 @@ func (r *reading) buildBlock(x *consumed, streams []int) {
 	r.blockOf, r.stale = streams, false
 }
 
-// looks makes the commands that tell whether queues may be read, and whether
+// looks appends the commands that tell whether queues may be read, and whether
 // any task of the shard was canceled.
-func (r *reading) looks(ctx context.Context) []*redis.RawCmd {
-	cmds := make([]*redis.RawCmd, 0, len(r.args)+2*len(r.look)+2)
+func (r *reading) looks(ctx context.Context, cmds []*redis.RawCmd) []*redis.RawCmd {
 	for i := range r.look {
 		cmds = append(cmds, redis.NewRawCmd(ctx, r.look[i]...))
 	}
@@ -225,7 +235,7 @@ func (c *Consumer) exchange(ctx context.Context, x *consumed, cmds []*redis.RawC
 		x.doubt.Store(true)
 		return dst, fmt.Errorf("fetch: %w", c.q.explain(ctx, err, false))
 	}
-	begin, canceled := len(dst), false
+	begin := len(dst)
 	var bad error
 	p := parser{c: c, x: x, now: time.Now()}
 	for _, cmd := range cmds {
@@ -236,7 +246,7 @@ func (c *Consumer) exchange(ctx context.Context, x *consumed, cmds []*redis.RawC
 		case "zcard":
 			var n int
 			n, err = r.integer()
-			canceled = n > 0
+			x.read.anyCanceled = n > 0
 		default:
 			dst, err = p.streams(r, dst)
 		}
@@ -245,7 +255,7 @@ func (c *Consumer) exchange(ctx context.Context, x *consumed, cmds []*redis.RawC
 		}
 	}
 	dst = append(dst[:begin], x.hold(dst[begin:])...)
-	dst, err := c.withdraw(ctx, x, dst, begin, canceled)
+	dst, err := c.withdraw(ctx, x, dst, begin)
 	if bad == nil {
 		bad = err
 	}
@@ -287,7 +297,7 @@ func (x *consumed) learn(args []any, reply resp) error {
 
 // withdraw gives back at once what came from a queue that turns out to be
 // paused, and marks what was canceled.
-func (c *Consumer) withdraw(ctx context.Context, x *consumed, dst []Delivery, begin int, canceled bool) ([]Delivery, error) {
+func (c *Consumer) withdraw(ctx context.Context, x *consumed, dst []Delivery, begin int) ([]Delivery, error) {
 	queues := len(x.read.mode)
 	var back []*Delivery
 	for i := range dst[begin:] {
@@ -308,7 +318,7 @@ func (c *Consumer) withdraw(ctx context.Context, x *consumed, dst []Delivery, be
 			return dst, err
 		}
 	}
-	if canceled {
+	if x.read.anyCanceled {
 		return dst, c.markCanceled(ctx, x, dst[begin:])
 	}
 	return dst, nil

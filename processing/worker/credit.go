@@ -21,13 +21,19 @@ const aged = 5 * time.Second
 //
 // Critical is asked for all there is room for. The others share the rest by
 // their weights, by smooth weighted round robin, among those that had tasks at
-// the last look; the others are asked for one, to find out.
+// the last look; the others are asked for one now and then, to find out.
 type shares struct {
 	carry  [queue.NumClasses]int
 	active [queue.NumClasses]bool
 	served [queue.NumClasses]time.Time // when the class last had nothing left, or got something
 	flood  bool                        // critical had more than was asked for
+	probed time.Time                   // when classes that had nothing were asked last
 }
+
+// probeEvery is how often a class that had nothing is asked again while others
+// have tasks. Asking costs Redis as much as a task does; with every read, it
+// would be a fifth of all at four workers.
+const probeEvery = 2 * time.Millisecond
 
 // split gives n credits of workers for all classes, and critical ones of those
 // that are reserved.
@@ -50,8 +56,14 @@ func (s *shares) split(n, critical int, now time.Time) (want queue.Credits) {
 	for _, c := range lower {
 		if s.active[c] {
 			sum += weights[c]
-		} else {
-			want[c] = 1
+		}
+	}
+	if sum == 0 || now.Sub(s.probed) >= probeEvery {
+		s.probed = now
+		for _, c := range lower {
+			if !s.active[c] {
+				want[c] = 1
+			}
 		}
 	}
 	if sum == 0 {
