@@ -9,8 +9,8 @@ import (
 	"github.com/telhub/telhub/agent/flash"
 	"github.com/telhub/telhub/agent/httpapi"
 	"github.com/telhub/telhub/drivers/catalog"
-	"github.com/telhub/telhub/uplink"
 	"github.com/telhub/telhub/internal/brief"
+	"github.com/telhub/telhub/uplink"
 )
 
 // troubles says what is wrong in plain words, worst first, and what to do.

@@ -10,38 +10,20 @@ import (
 
 	"github.com/telhub/telhub/agent"
 	"github.com/telhub/telhub/agent/config"
+	"github.com/telhub/telhub/internal/treetest"
 )
 
 // grow makes a root directory of files; a value that begins with "->" is a
 // relative link. Every tree has the processes' directory and a Redis-less /etc.
 func grow(t *testing.T, files map[string]string) string {
 	t.Helper()
-	root := t.TempDir()
 	base := map[string]string{
 		"etc/passwd":   "root:x:0:0::/root:/bin/sh\ntelhub:x:990:990::/:/bin/false\n",
 		"etc/group":    "root:x:0:\ndialout:x:20:\ni2c:x:44:\ntelhub:x:990:\n",
 		"proc/meminfo": "MemTotal: 1000000 kB\nMemAvailable: 900000 kB\n", "proc/sys/kernel/osrelease": "6.6.31+rpt-rpi-v8\n",
 		"proc/self/mountinfo": "21 1 179:2 / / rw,noatime - ext4 /dev/mmcblk0p2 rw\n",
 	}
-	for name, text := range files {
-		base[name] = text
-	}
-	for name, text := range base {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		var err error
-		if to, link := strings.CutPrefix(text, "->"); link {
-			err = os.Symlink(to, path)
-		} else {
-			err = os.WriteFile(path, []byte(text), 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return root
+	return treetest.Grow(t, base, files)
 }
 
 // noRedis is where nobody listens; noHTTP switches the local face off.

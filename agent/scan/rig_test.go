@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -18,35 +16,17 @@ import (
 	"github.com/telhub/telhub/agent"
 	"github.com/telhub/telhub/agent/config"
 	"github.com/telhub/telhub/drivers/sim"
+	"github.com/telhub/telhub/internal/treetest"
 )
 
 // grow makes a root directory of files; a value that begins with "->" is a link.
 func grow(t *testing.T, files map[string]string) string {
 	t.Helper()
-	root := t.TempDir()
 	base := map[string]string{
 		"etc/passwd": "root:x:0:0::/root:/bin/sh\n", "etc/group": "root:x:0:\ndialout:x:20:\ni2c:x:44:\n",
 		"proc/device-tree/compatible": "raspberrypi,4-model-b\x00brcm,bcm2711\x00",
 	}
-	for name, text := range files {
-		base[name] = text
-	}
-	for name, text := range base {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		var err error
-		if to, link := strings.CutPrefix(text, "->"); link {
-			err = os.Symlink(to, path)
-		} else {
-			err = os.WriteFile(path, []byte(text), 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return root
+	return treetest.Grow(t, base, files)
 }
 
 // header is the tree of a Raspberry Pi 4 with the header's bus.
