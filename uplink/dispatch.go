@@ -60,7 +60,7 @@ func (k *keeper) planSend(j *job, now time.Time) {
 
 // exhausted reports whether the store has nothing more to send, of any lane.
 func (k *keeper) exhausted() bool {
-	return k.o.Store != nil && !k.lanes[frame.Alarm].older && !k.lanes[frame.Live].older && k.drainedTo == k.o.Store.Last(frame.Backfill)
+	return k.o.Store != nil && !k.lanes[frame.Alarm].older && !k.lanes[frame.Live].older && !k.backlog()
 }
 
 // planLane makes j the next job for a lane, if there is one.
