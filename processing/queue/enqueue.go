@@ -99,19 +99,26 @@ func (q *Queue) divide(tasks []*Task, receipts []Receipt, now time.Time) []*call
 	return calls
 }
 
-// callAll makes the calls, a few at once, and waits for them.
+// callAll makes the calls, those of a shard one after the other so that their
+// order is kept, a few shards at once, and waits for them.
 func (q *Queue) callAll(ctx context.Context, calls []*call) {
 	if len(calls) == 1 {
 		q.call(ctx, calls[0])
 		return
 	}
+	byShard := make(map[int][]*call)
+	for _, c := range calls {
+		byShard[c.shard] = append(byShard[c.shard], c)
+	}
 	var wg sync.WaitGroup
 	turn := make(chan struct{}, callsAtOnce)
-	for _, c := range calls {
+	for _, list := range byShard {
 		turn <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-turn }()
-			q.call(ctx, c)
+			for _, c := range list {
+				q.call(ctx, c)
+			}
 		})
 	}
 	wg.Wait()

@@ -65,6 +65,7 @@ func cronParser() cron.Parser {
 // clock says when a recurring task fires.
 type clock struct {
 	cron  cron.Schedule
+	hours bool // it fires in every hour, so that changes of the wall clock do not matter
 	zone  *time.Location
 	every time.Duration
 }
@@ -75,12 +76,47 @@ func (c *clock) next(t time.Time) time.Time {
 		ms := c.every.Milliseconds()
 		return time.UnixMilli((t.UnixMilli()/ms + 1) * ms).UTC()
 	}
-	n := c.cron.Next(t.In(c.zone))
-	if n.IsZero() {
-		return n
+	if c.hours {
+		return toUTC(c.cron.Next(t.In(c.zone)))
 	}
-	return n.UTC()
+	// Wall clocks tell a time twice when they are put back, and leave some out
+	// when they are put forward. Counted in wall time each firing comes once.
+	for w := asUTC(t.In(c.zone)); ; {
+		if w = c.cron.Next(w); w.IsZero() {
+			return w
+		}
+		if first := firstAt(w, c.zone); first.After(t) {
+			return first.UTC()
+		}
+	}
 }
+
+// firstAt returns when the clocks of a zone first show what UTC's show at w.
+// For a time that they leave out it is one before or behind the gap.
+func firstAt(w time.Time, zone *time.Location) time.Time {
+	x := time.Date(w.Year(), w.Month(), w.Day(), w.Hour(), w.Minute(), w.Second(), 0, zone)
+	for _, back := range [...]time.Duration{30 * time.Minute, time.Hour, 2 * time.Hour} { // by which clocks are put back somewhere
+		if y := x.Add(-back); asUTC(y).Equal(w) {
+			return y
+		}
+	}
+	return x
+}
+
+// asUTC is the time that UTC's clocks show as t's show t.
+func asUTC(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+}
+
+func toUTC(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC()
+}
+
+// allHours are the bits of 0 to 23.
+const allHours = 1<<24 - 1
 
 // check checks a recurring task and returns its clock.
 func (r *Recurring) check(q *Queue) (*clock, error) {
@@ -129,6 +165,9 @@ func (r *Recurring) clock() (*clock, error) {
 		return nil, invalid("zone", shorten(r.Zone), err.Error()+`; as in "Europe/Berlin"`)
 	}
 	c := &clock{cron: s, zone: zone}
+	if x, ok := s.(*cron.SpecSchedule); ok {
+		c.hours = x.Hour&allHours == allHours
+	}
 	if c.next(time.Now()).IsZero() {
 		return nil, invalid("cron", shorten(r.Cron), "names a day that never comes")
 	}
