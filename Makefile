@@ -11,6 +11,8 @@ COLD     = net/http/... crypto/x509 encoding/json encoding/asn1 regexp/... net/u
 BUILD    = CGO_ENABLED=0 GOFLAGS=-buildvcs=false $(GO) build -trimpath -tags '$(TAGS)' $(foreach p,$(COLD),-gcflags='$(p)=-l') -ldflags '$(LDFLAGS)'
 FUZZTIME ?= 60s
 CROSS    ?= arm64 armv6 armv7 amd64
+PACKAGES ?= arm64 armv7 amd64
+HOSTARCH  = $(shell $(GO) env GOHOSTARCH)
 
 .PHONY: help
 help: ## list the targets
@@ -37,6 +39,21 @@ cross: ## build dist/telhub-* for arm64, armv6, armv7 and amd64
 	done
 	@ls -l dist
 
+.PHONY: packages
+packages: ## build deb, rpm, apk and ipk for arm64, armv7 and amd64 into dist/packages; PACKAGES="arm64" for fewer
+	@$(MAKE) -s cross CROSS="$(PACKAGES)"
+	scripts/packages.sh '$(VERSION)' '$(BUILT)' $(PACKAGES)
+
+.PHONY: release
+release: ## packages of a clean tree, with checksums signed by minisign: KEY=secret PUB=public
+	@test -z "$$(git status --porcelain)" || { echo "release: the tree has changes: commit them first" >&2; exit 1; }
+	@$(MAKE) -s packages
+	scripts/release.sh '$(KEY)' '$(PUB)'
+
+.PHONY: flash
+flash: ## put dist/telhub-linux-* onto a board, by ssh: HOST=user@board, or FLEET=hosts.txt
+	scripts/flash.sh $(if $(FLEET),--fleet '$(FLEET)','$(HOST)')
+
 .PHONY: reproducible
 reproducible: ## build for arm64 twice, from two directories with caches of their own, and compare
 	scripts/reproducible.sh
@@ -56,6 +73,20 @@ test-hil: ## run the agent on an emulated Raspberry Pi: faults, outage, power cu
 	@mkdir -p dist
 	GOOS=linux GOARCH=arm64 $(BUILD) -o dist/telhub-linux-arm64 ./agent/cmd/telhub
 	scripts/test-hil.sh dist/telhub-linux-arm64 -v
+
+.PHONY: test-systemd
+test-systemd: build ## run the unit under real systemd, and try what it must not do; Debian, root; 2 minutes
+	scripts/test-systemd.sh bin/telhub
+
+.PHONY: test-packages
+test-packages: ## install, upgrade, remove and purge the packages under real systemd; Debian, root; 5 minutes
+	@$(MAKE) -s cross CROSS=$(HOSTARCH)
+	scripts/test-packages.sh $(HOSTARCH)
+
+.PHONY: test-flash
+test-flash: build ## flash a board, good and bad programs, over real ssh, with cuts; Debian, root; 5 minutes
+	$(BUILD) -ldflags '$(LDFLAGS) -X main.version=$(VERSION)-next' -o bin/telhub-next ./agent/cmd/telhub
+	scripts/test-flash.sh bin/telhub bin/telhub-next
 
 .PHONY: test-outage
 test-outage: ## end-to-end tests at full length: outages, lost replies, power cuts; 10 minutes
