@@ -83,6 +83,7 @@ type Telemetry struct {
 	Flush  time.Duration // age at which a transaction is committed although it is not full
 	Lease  time.Duration
 	Keep   time.Duration // in the database; 0: for ever
+	Trim   time.Duration // age at which acknowledged entries leave the streams; 0: never
 }
 
 // Postgres is where telemetry goes. Its password comes from Postgres.Password.

@@ -172,6 +172,12 @@ var rootKeys = []key{
 		doc:   "How long samples and events stay in the database. 0s: for ever.",
 		field: func(t target) any { return &t.cfg.Telemetry.Keep },
 	},
+	{
+		path: "telemetry.trim", kind: duration, def: "0s", min: "0s", max: "3650d", example: `"1h"`,
+		doc: "Removes from telhub's streams what every consumer group has acknowledged, once it is that old. 0s: removes nothing. " +
+			"Set the agents' redis.maxlen = 0 beside it, which removes without asking.",
+		field: func(t target) any { return &t.cfg.Telemetry.Trim },
+	},
 
 	{
 		path: "postgres.url", kind: text, example: `"postgres://ttp@db.example.net:5432/telemetry?sslmode=verify-full"`, check: checkPostgresURL, secret: true,

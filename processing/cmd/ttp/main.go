@@ -53,6 +53,7 @@ func commands() []command {
 		{"resume", "[QUEUE]", "end a pause", (*env).cmdResume},
 		{"limit", "QUEUE RATE", "begin at most RATE tasks a second; 0 ends the limit", (*env).cmdLimit},
 		{"cancel", "ID…", "stop tasks", (*env).cmdCancel},
+		{"telemetry", "audit|dead|replay [ID]…", "look after what came from telhub's streams", (*env).cmdTelemetry},
 		{"bench", "", "measure, beside the ceilings and asynq", (*env).cmdBench},
 		{"check", "", "check the configuration and the servers that it names", (*env).cmdCheck},
 		{"version", "", "print the version", (*env).cmdVersion},
@@ -79,6 +80,8 @@ Usage: ttp COMMAND [--config FILE] …
   limit QUEUE RATE        begin at most RATE tasks a second; 0 ends the limit
   cancel ID…              stop tasks
 
+  telemetry audit|dead|replay
+                          what came from telhub's streams into the database
   bench                   measure, beside the ceilings and asynq
   check                   check the configuration and the servers that it names
   version                 print the version

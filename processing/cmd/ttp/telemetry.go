@@ -25,6 +25,7 @@ type telemetry struct {
 	alarms     *consumer.Consumer
 	dispatcher *postgres.Dispatcher
 	keeper     *postgres.Keeper
+	trimmer    *consumer.Trimmer // nil: off
 }
 
 // Names of the consumer groups.
@@ -69,6 +70,13 @@ func (d *daemon) openTelemetry() (err error) {
 	if t.alarms, err = consumer.New(options); err != nil {
 		return err
 	}
+	if c.Trim > 0 {
+		t.trimmer = &consumer.Trimmer{Client: t.redis, Stream: c.Stream, Shards: c.Shards, Keep: c.Trim, Log: log}
+		for l := range t.trimmer.Groups {
+			t.trimmer.Groups[l] = []string{groupStorage}
+		}
+		t.trimmer.Groups[frame.Alarm] = []string{groupStorage, groupAlarms}
+	}
 	d.metrics.Telemetry(groupStorage, t.storage.Stats)
 	d.metrics.Telemetry(groupAlarms, t.alarms.Stats)
 	return nil
@@ -109,6 +117,9 @@ func (d *daemon) runTelemetry(ctx context.Context) {
 	parts.Go(func() { t.alarms.Run(ctx) })
 	parts.Go(func() { t.dispatcher.Run(ctx) })
 	parts.Go(func() { t.keeper.Run(ctx) })
+	if t.trimmer != nil {
+		parts.Go(func() { t.trimmer.Run(ctx) })
+	}
 	parts.Wait()
 }
 
