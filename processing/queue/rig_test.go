@@ -1,11 +1,8 @@
 package queue
 
 import (
-	"context"
 	"errors"
 	"testing"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/telhub/telhub/uplink/redis/redistest"
 )
@@ -79,11 +76,6 @@ func (q *Queue) mustEnqueue(tb testing.TB, tasks ...*Task) []Receipt {
 		tb.Fatal(err)
 	}
 	return got
-}
-
-func exists(ctx context.Context, c redis.UniversalClient, key string) bool {
-	n, err := c.Exists(ctx, key).Result()
-	return err == nil && n == 1
 }
 
 func wantError(tb testing.TB, err, want error) {
