@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -54,12 +56,15 @@ func bytesAs(b []byte, asJSON *json.RawMessage, asText *string, asBytes *[]byte)
 	case len(b) == 0:
 	case json.Valid(b):
 		*asJSON = b
-	case utf8.Valid(b):
+	case utf8.Valid(b) && !bytes.ContainsFunc(b, odd):
 		*asText = string(b)
 	default:
 		*asBytes = b
 	}
 }
+
+// odd characters do not stand in text.
+func odd(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
 
 func (t *taskInfo) task(x *queue.Task) {
 	t.ID, t.Type, t.Queue, t.MaxAttempts, t.NotAfter = x.ID, x.Type, x.Queue, x.MaxAttempts, x.NotAfter
@@ -168,6 +173,7 @@ func shown(j json.RawMessage, text string, b []byte) string {
 	case len(b) > 0:
 		text = fmt.Sprintf("%d bytes: %x", len(b), b[:min(len(b), mostShown/2)])
 	}
+	text = strings.TrimRight(text, "\n")
 	if len(text) > mostShown {
 		return fmt.Sprintf("%s… (%d bytes; --json shows all)", text[:mostShown], len(text))
 	}

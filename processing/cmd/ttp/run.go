@@ -35,6 +35,11 @@ func (e *env) cmdRun(args []string) error {
 	if err != nil {
 		return err
 	}
+	// A Redis that is not there at the start is told at once; whoever restarts
+	// ttp tries again. Later on it is waited for.
+	if err := askRedis(e.ctx, cfg); err != nil {
+		return err
+	}
 	q, err := queue.Open(e.ctx, o)
 	if err != nil {
 		return err
