@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -20,7 +21,8 @@ type runner struct {
 	systems  []Contender
 }
 
-// Run measures what the options say and tells progress in lines.
+// Run measures what the options say and tells progress in lines. With an error
+// the report holds what was measured before; it is nil if that is nothing.
 func Run(ctx context.Context, o Options, progress io.Writer) (*Report, error) {
 	r := &runner{o: o, progress: progress, rep: &Report{Rounds: o.Rounds}}
 	if err := r.settle(ctx); err != nil {
@@ -40,12 +42,29 @@ func Run(ctx context.Context, o Options, progress io.Writer) (*Report, error) {
 			continue
 		}
 		if err := part.run(ctx); err != nil {
-			return nil, err
+			return r.conclude(), err
 		}
 	}
-	r.rep.Model = model(r.rep)
-	r.rep.Goals = goals(r.rep, o)
-	return r.rep, nil
+	return r.conclude(), nil
+}
+
+// conclude drops what was never measured and draws the conclusions.
+func (r *runner) conclude() *Report {
+	x := r.rep
+	prune(&x.Ceilings)
+	prune(&x.Floods)
+	prune(&x.Splits)
+	prune(&x.Opens)
+	prune(&x.Workers)
+	prune(&x.Backlogs)
+	prune(&x.Lates)
+	prune(&x.Shards)
+	x.Model, x.Goals = model(x), goals(x, r.o)
+	return x
+}
+
+func prune[T any](all *[]Series[T]) {
+	*all = slices.DeleteFunc(*all, func(s Series[T]) bool { return len(s.Runs) == 0 })
 }
 
 // contender is what a name of --systems stands for.
@@ -133,7 +152,11 @@ func (r *runner) turns(ctx context.Context, part string, rounds int, warm bool, 
 			if err := s.run(ctx, round >= 0); err != nil {
 				return fmt.Errorf("%s: %s: %w", part, s.name, err)
 			}
-			fmt.Fprintf(r.progress, "%s %d/%d: %s: %.1f s\n", part, round+1, rounds, s.name, time.Since(begin).Seconds())
+			which := fmt.Sprintf("%d/%d", round+1, rounds)
+			if round < 0 {
+				which = "warm-up"
+			}
+			fmt.Fprintf(r.progress, "%s %s: %s: %.1f s\n", part, which, s.name, time.Since(begin).Seconds())
 		}
 	}
 	return nil
@@ -159,10 +182,15 @@ func (k Case) fit() Case {
 	return k
 }
 
+// otherShare is what part of the tasks the cases beside the first have: a peer
+// that waits for a disk after each command would take most of the time.
+const otherShare = 4
+
 // cases vary one property at a time.
 func (r *runner) cases() []Case {
 	base := r.base()
 	list := []Case{base}
+	base.Tasks = max(base.Tasks/otherShare, 1)
 	for _, p := range r.o.Payloads[1:] {
 		k := base
 		k.Payload = p

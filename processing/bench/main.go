@@ -22,8 +22,9 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	r, err := Run(ctx, o, stderr)
-	if err == nil {
-		err = r.write(o, stdout)
+	if r != nil {
+		// An hour's run that is broken off has measured something.
+		err = errors.Join(err, r.write(o, stdout))
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "ttp: %v\n", err)

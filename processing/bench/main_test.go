@@ -112,6 +112,38 @@ func TestGivenDatabaseMustBeEmpty(t *testing.T) {
 	}
 }
 
+// What was measured before a run is broken off is reported.
+func TestBrokenOffRunReportsWhatItHas(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var out bytes.Buffer
+	progress := &breaker{word: "flood 2/", cancel: cancel}
+	args := "--quick --rounds 50 --tasks 200 --parts flood --systems raw --handlers 0s --payloads 200 --aof off --pin off"
+	if code := Main(ctx, strings.Fields(args), &out, progress); code != 1 {
+		t.Errorf("code %d, want 1", code)
+	}
+	if !strings.Contains(out.String(), rawName(true)) || !strings.Contains(out.String(), "Audit: ") {
+		t.Error(out.String())
+	}
+	if !strings.Contains(progress.String(), "canceled") {
+		t.Error(progress.String())
+	}
+}
+
+// breaker breaks a run off when its progress has a word in it.
+type breaker struct {
+	bytes.Buffer
+	word   string
+	cancel func()
+}
+
+func (b *breaker) Write(p []byte) (int, error) {
+	n, err := b.Buffer.Write(p)
+	if strings.Contains(b.String(), b.word) {
+		b.cancel()
+	}
+	return n, err
+}
+
 // faulty is a queue in memory that loses some tasks and executes others twice.
 type faulty struct {
 	mu    sync.Mutex

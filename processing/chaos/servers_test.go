@@ -108,7 +108,8 @@ func TestReplicaPromoted(t *testing.T) {
 	s.newCrew(2, role{URL: url, Takes: time.Millisecond})
 	s.produce(endless, 1000)
 	master, replica := x.Master, x.Replica
-	for i := range pick(2, 10) {
+	rounds := pick(1, 10)
+	for i := range rounds {
 		s.reach(s.progress() + 1000)
 		eventually(t, "a replica", func() bool { return says(t, replica, "master_link_status:up", "INFO", "replication") })
 		if i%2 == 0 {
@@ -125,11 +126,14 @@ func TestReplicaPromoted(t *testing.T) {
 		if err := s.producer.repeat(t.Context(), lost); err != nil {
 			t.Fatal(err)
 		}
+		if i == rounds-1 {
+			break
+		}
 		master.Start()
 		eventually(t, "the old master as a replica", func() bool { return says(t, replica, "state=online", "INFO", "replication") })
 		master, replica = replica, master
 	}
-	s.finish(promise{rewinds: true, endless: true}, client(t, master))
+	s.finish(promise{rewinds: true, endless: true}, client(t, replica))
 	if s.row.Renewed == 0 {
 		t.Error("no server had lost anything: this shows nothing")
 	}
