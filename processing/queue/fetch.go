@@ -35,11 +35,12 @@ type reading struct {
 	stale       bool // block does not fit mode any more
 	canceled    []any
 	anyCanceled bool
+	idle        bool      // the last read brought nothing
 	looked      time.Time // when paused, rate and cancellations were asked for last
 }
 
-// lookEvery is how often they are asked for, at most, by reads that do not
-// wait: a pause takes hold after that time.
+// lookEvery is how often they are asked for, at most, by reads one after the
+// other that bring tasks: a pause takes hold after that time.
 const lookEvery = 5 * time.Millisecond
 
 // mode is how a queue is to be read.
@@ -122,7 +123,7 @@ func (r *reading) share(want Credits, queues int) {
 // and what tells whether the queues may be read at all.
 func (r *reading) asking(ctx context.Context, x *consumed) []*redis.RawCmd {
 	cmds := make([]*redis.RawCmd, 0, len(r.args)+2*len(r.look)+2)
-	if now := time.Now(); now.Sub(r.looked) >= lookEvery {
+	if now := time.Now(); r.idle || now.Sub(r.looked) >= lookEvery {
 		r.looked = now
 		cmds = r.looks(ctx, cmds)
 	}
@@ -254,6 +255,7 @@ func (c *Consumer) exchange(ctx context.Context, x *consumed, cmds []*redis.RawC
 			bad = err
 		}
 	}
+	x.read.idle = len(dst) == begin
 	dst = append(dst[:begin], x.hold(dst[begin:])...)
 	dst, err := c.withdraw(ctx, x, dst, begin)
 	if bad == nil {
@@ -377,7 +379,7 @@ func (c *Consumer) mend(ctx context.Context, x *consumed, bad error) error {
 	case "NOSCRIPT":
 		_, err := c.q.eval(ctx, c.s.limited, []any{"eval", c.s.limited.text, "1", x.streams[0].queue.state, group, c.name})
 		return err
-	case "MOVED", "ASK":
+	case "MOVED", "ASK", "READONLY", "CLUSTERDOWN":
 		if cluster, ok := c.q.client.(*redis.ClusterClient); ok {
 			cluster.ReloadState(ctx)
 		}

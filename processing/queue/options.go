@@ -42,7 +42,8 @@ type Options struct {
 	// its reply was lost; default 10 s, negative: not at all. The caller's
 	// context ends it sooner.
 	Retry time.Duration
-	// Conns is how many connections a node may have; default 32.
+	// Conns is how many connections a node may have; default 32, or 2 a shard
+	// and 16 if that is more: a worker pool keeps one busy for each shard.
 	Conns int
 }
 
@@ -64,6 +65,8 @@ const (
 	maxKeep          = 365 * 24 * time.Hour
 	defaultRetry     = 10 * time.Second
 	defaultConns     = 32
+	connsPerShard    = 2 // a worker pool's read that waits, and one of its other calls
+	spareConns       = 16
 	maxConns         = 10_000
 	maxPrefix        = 64
 )
@@ -81,7 +84,7 @@ func (o *Options) fill() {
 	set(&o.UniqueFor, defaultUniqueFor)
 	set(&o.KeepWaiting, defaultWaiting)
 	set(&o.Retry, defaultRetry)
-	set(&o.Conns, defaultConns)
+	set(&o.Conns, max(defaultConns, connsPerShard*o.Shards+spareConns))
 }
 
 func set[T comparable](v *T, def T) {

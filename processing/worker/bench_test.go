@@ -58,3 +58,37 @@ func BenchmarkDrain(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkOpenLoop offers 10,000 tasks a second whatever becomes of them, and
+// reports how long they waited from when they should have been sent.
+func BenchmarkOpenLoop(b *testing.B) {
+	const perSecond, batch = 10_000, 10
+	s := redistest.Start(b)
+	q := openQueue(b, s.URL(), queue.Options{})
+	var w waits
+	p := New(q, Options{Workers: 16, Log: quiet()})
+	start := time.Now()
+	p.Handle("t", func(_ context.Context, d *queue.Delivery) ([]byte, error) {
+		n, err := strconv.ParseInt(string(d.Payload), 10, 64)
+		w.add(time.Since(start) - time.Duration(n))
+		return nil, err
+	})
+	r := run(b, p)
+	b.ResetTimer()
+	begin := time.Since(start)
+	for sent := 0; sent < b.N; sent += batch {
+		due := begin + time.Duration(sent)*time.Second/perSecond
+		pause(due-time.Since(start), nil)
+		tasks := make([]*queue.Task, min(batch, b.N-sent))
+		for i := range tasks {
+			tasks[i] = &queue.Task{Type: "t", Payload: strconv.AppendInt(nil, int64(due), 10)}
+		}
+		if _, err := q.Enqueue(b.Context(), tasks...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	until(b, "all are done", func() bool { return totals(b, q).Done == int64(b.N) })
+	r.halt(b)
+	b.ReportMetric(float64(w.at(0.5).Microseconds()), "p50-µs")
+	b.ReportMetric(float64(w.at(0.99).Microseconds()), "p99-µs")
+}

@@ -80,7 +80,7 @@ func (s *shard) renew(ctx context.Context, now time.Time) {
 	}
 	n := 0
 	for _, d := range lost {
-		if t := tasks[d]; s.isLive(t) { // else it was finished meanwhile
+		if t := tasks[d]; t.open() { // else it was finished meanwhile
 			n++
 			t.stop(errLost)
 		}
@@ -89,12 +89,6 @@ func (s *shard) renew(ctx context.Context, now time.Time) {
 	if n > 0 {
 		s.p.o.Observer.Happened(Event{Kind: Lost, Shard: s.number, N: n})
 	}
-}
-
-func (s *shard) isLive(t *task) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return t.index >= 0
 }
 
 // recover takes over what nobody works on and deals it.

@@ -21,7 +21,7 @@ type Observer interface {
 type End struct {
 	Kind   queue.OutcomeKind
 	Reason queue.Reason  // of Dead
-	Err    error         // of Retry and Dead
+	Err    error         // of Retry and Dead; of Done: why its result was not kept
 	Ran    bool          // false: expired, canceled, poison, malformed or without a handler
 	Panic  bool          // the handler panicked
 	Wait   time.Duration // from when it was ready in its stream to its begin

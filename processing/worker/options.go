@@ -66,8 +66,12 @@ func (o *Options) fill() {
 	}
 }
 
-func (o *Options) check() error {
+func (o *Options) check(q queue.Options) error {
 	var errs []error
+	if q.Conns <= q.Shards && q.Shards > 1 {
+		errs = append(errs, fmt.Errorf("%w: Conns = %d of the queue: a pool keeps a connection busy for each of %d shards; allow %d",
+			queue.ErrInvalid, q.Conns, q.Shards, 2*q.Shards+16))
+	}
 	if o.Workers < 1 || o.Workers > maxWorkers {
 		errs = append(errs, fmt.Errorf("%w: Workers = %d: must be from 1 to %d", queue.ErrInvalid, o.Workers, maxWorkers))
 	}

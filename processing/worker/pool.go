@@ -89,7 +89,7 @@ const (
 
 // start checks and prepares everything.
 func (p *Pool) start(ctx context.Context) error {
-	if err := p.o.check(); err != nil {
+	if err := p.o.check(p.q.Options()); err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
 	c, err := p.q.Consumer(queue.ConsumerOptions{Name: p.o.Name, Queues: p.o.Queues, Lease: p.o.Lease})

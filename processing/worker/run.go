@@ -128,6 +128,10 @@ func (a *attempt) decide() {
 func (a *attempt) judge(cause error) {
 	if a.err == nil || errors.Is(a.err, Skip) {
 		a.end.Kind = queue.Done
+		if most := a.p.q.Options().MaxPayload; len(a.result) > most {
+			a.end.Err = fmt.Errorf("the result has %d bytes and is not kept: %d are allowed", len(a.result), most)
+			a.result = nil
+		}
 		return
 	}
 	d := a.t.d

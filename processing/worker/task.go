@@ -81,6 +81,13 @@ func (t *task) give() bool {
 	return true
 }
 
+// open reports whether the outcome is not decided yet.
+func (t *task) open() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !t.ended && !t.given
+}
+
 // overdue reports whether the handler should have returned long ago, and
 // whether that is new.
 func (t *task) overdue(now time.Time, grace time.Duration) (hung, fresh bool) {
