@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -58,8 +57,8 @@ func (d *decoder) decode(lane frame.Lane, values map[string]any) (*Frame, error)
 	encoding, payload := p.text("enc"), p.text("d")
 	f.After, f.Before = p.optional("after"), p.optional("before")
 	p.check(f)
-	if err := errors.Join(p.faults...); err != nil {
-		return nil, err
+	if n := len(p.faults); n > 0 {
+		return nil, fmt.Errorf("not a frame of telhub's: %w%s", p.faults[0], more(n-1))
 	}
 	var err error
 	switch encoding {
@@ -76,6 +75,14 @@ func (d *decoder) decode(lane frame.Lane, values map[string]any) (*Frame, error)
 		return nil, err
 	}
 	return f, nil
+}
+
+// more says that there are other faults.
+func more(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and %d more faults", n)
 }
 
 // readCompact reads a compact payload (docs/wire.md, section 6).

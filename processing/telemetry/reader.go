@@ -62,7 +62,6 @@ func (r *reader) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		r.c.count.readErrors.Add(1)
 		if n := r.c.count.read.Load(); n > came { // it gets on
 			again.reset()
 			came = n
@@ -73,6 +72,7 @@ func (r *reader) run(ctx context.Context) {
 				continue
 			}
 		}
+		r.c.count.readErrors.Add(1)
 		sick.is(explain(err))
 		again.wait(ctx)
 	}
