@@ -64,7 +64,7 @@ var rootKeys = []key{
 		field: func(t target) any { return &t.cfg.Queue.Prefix },
 	},
 	{
-		path: "queue.shards", kind: whole, def: "1", min: "1", max: "4096", example: "16",
+		path: "queue.shards", kind: whole, def: "1", min: "1", max: "1024", example: "16",
 		doc: "Parts that each queue is cut into. The same number for all producers and workers; one serves a single Redis well, " +
 			"a cluster wants several times its masters.",
 		field: func(t target) any { return &t.cfg.Queue.Shards },

@@ -195,7 +195,7 @@ var mistakes = []struct {
 		text: "[worker]\ncount = 0\n[queue]\nshards = 0", env: []string{"TTP_WORKER_LEASE=x"},
 		want: []string{
 			"ttp.toml:2: worker.count = 0: must be from 1 to 4096; write it as in 16",
-			"ttp.toml:4: queue.shards = 0: must be from 1 to 4096; write it as in 16",
+			"ttp.toml:4: queue.shards = 0: must be from 1 to 1024; write it as in 16",
 			`TTP_WORKER_LEASE: worker.lease = x: is not a duration; write a number with ms, s, m, h or d, as in "10s" or "1h30m"`,
 		},
 	},
