@@ -72,6 +72,8 @@ status() { in_guest curl -fsS -m 5 http://127.0.0.1:9155/api/status | jq -e "$1"
 prop() { in_guest systemctl show telhub -P "$1"; }
 length() { redis-cli xlen "telhub:{0}:$1"; }
 audit() { TELEMETRY_REDIS_URL=redis://10.77.0.1:6379/0 "$root/usr/bin/telhub" audit --whole --json --config "$root/etc/telhub.toml"; }
+# What is young may still be held until Redis has it on disk.
+drained() { [ "$(length backfill)" -gt 0 ] && status '.uplink.state == "connected" and .spool.oldest_seconds < 10'; }
 dpkg_i() { in_guest env DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold -i "$1"; }
 
 expect "install" dpkg_i /root/old.deb
@@ -109,7 +111,7 @@ expect "... another process, the new version installed" eval '[ "$(prop MainPID)
 expect "... the edited configuration is as it was" test "$(sha256sum <"$root/etc/telhub.toml")" = "$sum"
 expect "... ready, from the store" within 20 ready
 redis_up
-expect "... the backlog is delivered" within 30 eval '[ "$(length backfill)" -gt 0 ] && status ".spool.frames == 0"'
+expect "... the backlog is delivered" within 40 drained
 expect "... audit: nothing lost, nothing twice" eval 'audit | jq -e ".balanced and (.devices[0] | .declared_lost == 0 and .unknown_losses == 0)"'
 audit | jq -c '.devices[0] | {runs, acquired, delivered, declared_lost, unknown_losses}' | sed 's/^/        | /' || true
 
@@ -130,7 +132,7 @@ printf '[Service]\nExecStart=/usr/bin/socat PTY,link=/dev/noise,group=dialout,mo
 in_guest systemctl daemon-reload
 in_guest systemctl start noise
 expect "configure: a sensor that fills the store" in_guest systemctl reload telhub
-expect "the store is full" within 120 status '.spool.state == "full"'
+expect "the store is full" within 120 status '.spool.state != "ok" and .spool.bytes > 0.95 * .spool.max_bytes'
 status '{spool}' | jq -c . | sed 's/^/        | /'
 in_guest systemctl stop noise
 rm "$root/usr/local/bin/noise" "$root/etc/systemd/system/noise.service"
@@ -139,7 +141,7 @@ expect "downgrade, which is an upgrade to the package's scripts" dpkg_i /root/ol
 expect "... ready" within 20 ready
 expect "... the store holds what it held ($held frames)" within 20 status ".spool.frames >= $held"
 redis_up
-expect "... all of it is delivered" within 60 eval '[ "$(length backfill)" -gt 0 ] && status ".spool.frames == 0"'
+expect "... all of it is delivered" within 90 drained
 expect "... audit: balanced; what the full store refused is declared" eval 'audit | jq -e ".balanced and .unexplained == 0 and .devices[0].declared_lost > 0"'
 audit | jq -c '.devices[0] | {runs, acquired, delivered, declared_lost, unknown_losses}' | sed 's/^/        | /' || true
 
@@ -153,18 +155,19 @@ everything >"$guest/after"
 # What accounts leave belongs to passwd(5): backups, and groups of devices.
 expect "... leaves nothing" diff <(grep -v '^etc/\(passwd\|group\|shadow\|gshadow\)-$\|^etc/.pwd.lock$' "$guest/before") <(grep -v '^etc/\(passwd\|group\|shadow\|gshadow\)-$\|^etc/.pwd.lock$' "$guest/after")
 expect "... and no user" diff "$guest/passwd" "$root/etc/passwd"
-expect "... and no unit that failed or is masked" test -z "$(in_guest systemctl list-unit-files 'telhub*' --no-legend; in_guest systemctl --failed --no-legend)"
+left() { ! { in_guest systemctl list-unit-files 'telhub*' --no-legend; in_guest systemctl list-units --all 'telhub*' --no-legend; } | grep .; }
+expect "... and no unit, failed or masked" left
 guest_stop TERM
 
 echo "-- rpm"
-rpm_() { rpm --root "$root" --dbpath /var/lib/rpm --nodeps --ignorearch --ignoreos "$@"; }
+rpm_() { rpm --root "$root" --dbpath /var/lib/rpm --nodeps "$@"; }
 mkdir -p "$root/var/lib/rpm"
-expect "install" rpm_ -i "$made"/old/*.rpm
+expect "install" rpm_ -i --ignoreos "$made"/old/*.rpm
 expect "... user and owners" test "$(chroot "$root" stat -c '%U %G %a' /etc/telhub.toml /var/lib/telhub | tr '\n' ' ')" = "root telhub 640 telhub telhub 750 "
 expect "... runs here" chroot "$root" telhub check
 echo "# edited" >>"$root/etc/telhub.toml"
 echo samples >"$root/var/lib/telhub/segment"
-expect "upgrade" rpm_ -U "$made"/new/*.rpm
+expect "upgrade" rpm_ -U --ignoreos "$made"/new/*.rpm
 expect "... keeps the edited configuration and the store" eval 'grep "# edited" "$root/etc/telhub.toml" >/dev/null && [ -e "$root/var/lib/telhub/segment" ]'
 expect "erase" rpm_ -e telhub
 expect "... keeps the edited configuration as .rpmsave" test -e "$root/etc/telhub.toml.rpmsave"
