@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -16,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/telhub/telhub/internal/redisurl"
+	"github.com/telhub/telhub/internal/secret"
 )
 
 const (
@@ -78,7 +78,10 @@ func (c *connector) credentials(context.Context) (string, string, error) {
 	}
 	read := c.o.Password
 	if read == nil && c.o.PasswordFile != "" {
-		read = func() (string, error) { return readPassword(c.o.PasswordFile) }
+		read = func() (string, error) {
+			p, err := secret.Read(c.o.PasswordFile)
+			return p.Reveal(), err
+		}
 	}
 	if read == nil {
 		return user, password, nil
@@ -91,19 +94,6 @@ func (c *connector) credentials(context.Context) (string, string, error) {
 		password = p
 	}
 	return user, password, nil
-}
-
-// readPassword reads a file without its final line break.
-func readPassword(path string) (string, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
-	if len(b) == 0 {
-		return "", fmt.Errorf("%s: is empty", path)
-	}
-	return string(b), nil
 }
 
 // dial opens a connection. TLS is done here because the files behind it are

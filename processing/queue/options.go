@@ -39,7 +39,7 @@ type Options struct {
 	KeepWaiting time.Duration // how long the state of a task with Keep is kept before its end; default 7 days
 
 	// Retry is how long a call is repeated while Redis cannot be reached or
-	// its reply was lost; default 10 s, negative: not at all. The caller's
+	// its reply was lost; default 10 s, at most 5 min, negative: not at all. The caller's
 	// context ends it sooner.
 	Retry time.Duration
 	// Conns is how many connections a node may have; default 32, or 2 a shard
@@ -64,6 +64,7 @@ const (
 	defaultWaiting   = 7 * 24 * time.Hour
 	maxKeep          = 365 * 24 * time.Hour
 	defaultRetry     = 10 * time.Second
+	maxRetry         = laneTime / 2
 	defaultConns     = 32
 	connsPerShard    = 2 // a worker pool's read that waits, and one of its other calls
 	spareConns       = 16
@@ -139,6 +140,9 @@ func (o *Options) check() (redisurl.URL, error) {
 		if d.value < d.min || d.value > d.max {
 			bad(d.field, d.value, fmt.Sprintf("must be from %v to %v", d.min, d.max))
 		}
+	}
+	if o.Retry > maxRetry {
+		bad("Retry", o.Retry, fmt.Sprintf("must be %v at most: the server does not remember calls for ever", maxRetry))
 	}
 	if (o.CertFile == "") != (o.KeyFile == "") {
 		bad("CertFile and KeyFile", shorten(o.CertFile)+" and "+shorten(o.KeyFile), "a client certificate needs both")

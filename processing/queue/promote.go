@@ -12,7 +12,7 @@ const (
 	// millisecond.
 	promoteMost = 256
 	// promoterTime is how long a shard's promoter stays it without asking.
-	promoterTime = time.Second
+	promoterTime = 400 * time.Millisecond
 	// promoterPause is when others ask again.
 	promoterPause = promoterTime / 4
 	// promoteIdle bounds how long a promoter waits: something may have been
@@ -31,7 +31,7 @@ type promoter struct {
 
 // Promote moves tasks of a shard that are due to their streams, 256 at most. It
 // returns when to call it again. Of all Queues that promote in a shard, one at
-// a time does; the others find out whether it still does every 250 ms.
+// a time does; the others find out whether it still does every 100 ms.
 func (q *Queue) Promote(ctx context.Context, shard int) (moved int, next time.Time, err error) {
 	keys, err := q.promoterKeys(ctx, shard)
 	if err != nil {

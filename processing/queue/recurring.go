@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -174,13 +175,14 @@ func (r *Recurring) clock() (*clock, error) {
 	return c, nil
 }
 
-// shardOfName is where a recurring task lies: all of its firings too.
-func (q *Queue) shardOfName(name string) int { return q.ShardOf(name, "") }
+// shardOfRecurring is where a recurring task lies, and all of its firings: where
+// other tasks of its unique key lie.
+func (q *Queue) shardOfRecurring(r *Recurring) int { return q.ShardOf(r.Task.Unique, r.Name) }
 
 // Schedule adds a recurring task, or changes the one of that name. Its first
-// firing is the next one due; unless when it fires has changed, an existing
-// one goes on from its last firing, so that a program may call this at each
-// start.
+// firing is the next one due; unless when it fires or its unique key has
+// changed, an existing one goes on from its last firing, so that a program may
+// call this at each start.
 func (q *Queue) Schedule(ctx context.Context, r Recurring) error {
 	r.Last, r.Next = time.Time{}, time.Time{}
 	if _, err := r.check(q); err != nil {
@@ -190,8 +192,12 @@ func (q *Queue) Schedule(ctx context.Context, r Recurring) error {
 	if err != nil {
 		return fmt.Errorf("schedule %s: %w", r.Name, err)
 	}
+	shard := q.shardOfRecurring(&r)
+	// With another unique key it may lie elsewhere: it must not fire twice.
+	if _, err := q.unschedule(ctx, r.Name, shard); err != nil {
+		return fmt.Errorf("schedule %s: %w", r.Name, err)
+	}
 	timing := fmt.Sprintf("%s|%s|%d", r.Cron, r.Zone, r.Every.Milliseconds())
-	shard := q.shardOfName(r.Name)
 	_, err = q.runOnce(ctx, q.s.schedule, shard, []string{q.keys.shards[shard].cron}, "set", r.Name, string(text), timing)
 	return err
 }
@@ -201,15 +207,30 @@ func (q *Queue) Unschedule(ctx context.Context, name string) error {
 	if err := checkText("name", name, maxRecurring, true); err != nil {
 		return fmt.Errorf("unschedule: %w", err)
 	}
-	shard := q.shardOfName(name)
-	v, err := q.runOnce(ctx, q.s.schedule, shard, []string{q.keys.shards[shard].cron}, "delete", name)
-	if err != nil {
-		return err
-	}
-	if v != "1" {
+	found, err := q.unschedule(ctx, name, -1)
+	switch {
+	case err != nil:
+		return fmt.Errorf("unschedule %s: %w", name, err)
+	case !found:
 		return fmt.Errorf("unschedule: recurring task %s: %w", shorten(name), ErrNotFound)
 	}
 	return nil
+}
+
+// unschedule removes a recurring task in all shards but one.
+func (q *Queue) unschedule(ctx context.Context, name string, but int) (bool, error) {
+	var found atomic.Bool
+	err := q.eachShard(ctx, func(ctx context.Context, shard int) error {
+		if shard == but {
+			return nil
+		}
+		v, err := q.runOnce(ctx, q.s.schedule, shard, []string{q.keys.shards[shard].cron}, "delete", name)
+		if v == "1" {
+			found.Store(true)
+		}
+		return err
+	})
+	return found.Load(), err
 }
 
 // definition is a recurring task as Redis has it.

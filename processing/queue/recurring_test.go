@@ -190,7 +190,7 @@ func overdue(t *testing.T, q *Queue, r Recurring, firings int) {
 	if err := q.Schedule(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	shard := q.shardOfName(r.Name)
+	shard := q.shardOfRecurring(&r)
 	mark := time.Now().Add(-time.Duration(firings) * r.Every).UnixMilli()
 	if err := q.client.HSet(t.Context(), q.keys.shards[shard].cron, "m:"+r.Name, mark).Err(); err != nil {
 		t.Fatal(err)
@@ -273,6 +273,34 @@ func TestRecurringDoesNotOverlap(t *testing.T) {
 	}
 	if got := q.all(t, DefaultQueue); len(got) != 1 {
 		t.Errorf("got %d tasks, want 1", len(got))
+	}
+}
+
+// Firings and other tasks of one unique key exclude each other, in whatever
+// shards their names would lie; a change of the key leaves no second one behind.
+func TestRecurringSharesUniqueKeys(t *testing.T) {
+	q, _ := rig(t, Options{Shards: 16})
+	for i := range 10 {
+		key := fmt.Sprint("key", i)
+		r := Recurring{Name: fmt.Sprint("r", i), Every: time.Minute, Task: Task{Type: "t", Unique: "other"}}
+		overdue(t, q, r, 1)
+		r.Task.Unique = key
+		overdue(t, q, r, 1)
+		fired := 0
+		for shard := range 16 {
+			n, _, err := q.Tick(t.Context(), shard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fired += n
+		}
+		receipt := q.mustEnqueue(t, &Task{Type: "t", Unique: key})[0]
+		if fired != 1 || !receipt.Existing || !strings.HasPrefix(receipt.ID, r.Name+"@") {
+			t.Errorf("%s: fired %d, then got %+v", key, fired, receipt)
+		}
+	}
+	if list, err := q.Recurring(t.Context()); err != nil || len(list) != 10 {
+		t.Errorf("got %+v, %v", list, err)
 	}
 }
 

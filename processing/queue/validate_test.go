@@ -51,12 +51,12 @@ func TestCheckTask(t *testing.T) {
 func TestCheckOptions(t *testing.T) {
 	err := Options{
 		URL: "http://u:secret@h", Prefix: "a:b", Shards: 5000, MaxPayload: -1, Timeout: -1, MaxAttempts: -1,
-		Dedup: time.Millisecond, Conns: -1, CertFile: "x",
+		Dedup: time.Millisecond, Conns: -1, CertFile: "x", Retry: time.Hour,
 	}.Validate()
 	if !errors.Is(err, ErrInvalid) {
 		t.Fatalf("got %v", err)
 	}
-	for _, want := range []string{"URL = http://u:***@h", "Prefix", "Shards = 5000", "MaxPayload = -1", "Timeout", "MaxAttempts", "Dedup = 1ms", "Conns = -1", "CertFile and KeyFile"} {
+	for _, want := range []string{"URL = http://u:***@h", "Prefix", "Shards = 5000", "MaxPayload = -1", "Timeout", "MaxAttempts", "Dedup = 1ms", "Conns = -1", "Retry = 1h0m0s: must be 5m0s at most", "CertFile and KeyFile"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not named in:\n%v", want, err)
 		}
