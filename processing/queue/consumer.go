@@ -47,7 +47,7 @@ const (
 const shelf = "released"
 
 // Consumer reads tasks, keeps their leases and finishes them. All calls may be
-// made at once, but Fetch by one goroutine a shard.
+// made at once; those of Fetch for one shard, and of Finish, follow each other.
 type Consumer struct {
 	q     *Queue
 	name  string
@@ -61,11 +61,12 @@ type consumerScripts struct{ finish, release, renew, claim, leave, limited, grou
 
 // consumed is what a consumer knows of a shard.
 type consumed struct {
-	number  int
-	streams []stream      // by queue and class
-	read    reading       // owned by Fetch's goroutine
-	paused  []atomic.Bool // by queue: what Fetch has found
-	doubt   atomic.Bool   // a read's reply was lost: there may be deliveries that nobody holds
+	number   int
+	streams  []stream   // by queue and class
+	fetching sync.Mutex // guards read; held from a read's question until its entries are noted as given out
+	read     reading
+
+	doubt atomic.Bool // a read's reply was lost: there may be deliveries that nobody holds
 
 	finishing sync.Mutex // guards finish: one call at a time, so that lane can answer repeats
 	finish    finishing
@@ -123,7 +124,6 @@ func (c *Consumer) newConsumed(shard int) *consumed {
 			x.held = append(x.held, make(map[string]struct{}))
 		}
 	}
-	x.paused = make([]atomic.Bool, len(c.o.Queues))
 	x.read.prepare(c, x)
 	x.finish.lane = lane{key: c.q.keys.batch(shard, c.name)}
 	return x

@@ -18,7 +18,7 @@ const (
 	pausedPoll  = 100 * time.Millisecond
 )
 
-// reading is what Fetch keeps between calls. One goroutine owns it.
+// reading is what Fetch keeps between calls.
 type reading struct {
 	count  []int   // by stream: how many entries to ask for
 	args   [][]any // by stream: the command, which points to count
@@ -89,6 +89,8 @@ func (r *reading) prepare(c *Consumer, x *consumed) {
 // there is made.
 func (c *Consumer) Fetch(ctx context.Context, shard int, want Credits, wait time.Duration, dst []Delivery) ([]Delivery, error) {
 	x := c.shard[shard]
+	x.fetching.Lock()
+	defer x.fetching.Unlock()
 	r := &x.read
 	r.share(want, len(c.o.Queues))
 	var cmds []*redis.RawCmd
@@ -291,7 +293,6 @@ func (x *consumed) learn(args []any, reply resp) error {
 	for i := range r.look {
 		if args[1] == r.look[i][1] && r.mode[i] != m {
 			r.mode[i], r.stale = m, true
-			x.paused[i].Store(m == paused)
 		}
 	}
 	return nil

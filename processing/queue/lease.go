@@ -11,7 +11,7 @@ import (
 
 // releasedIdle is the idle time, in ms, that entries get which somebody gives
 // back: past any lease.
-const releasedIdle = 1000 * 3600 * 1000
+const releasedIdle int64 = 1000 * 3600 * 1000
 
 // Release gives deliveries back that were not begun or not ended: any consumer
 // gets them at its next Recover, and this delivery does not count as an
@@ -134,19 +134,27 @@ func (c *Consumer) Recover(ctx context.Context, shard, most int, dst []Delivery)
 	var args []any
 	doubt := x.doubt.Swap(false)
 	if doubt {
+		// What a Fetch under way has read must not be taken for lost.
+		x.fetching.Lock()
+		defer x.fetching.Unlock()
 		own, err := c.pending(ctx, x, 0, c.name, maxReadCount)
 		if err != nil {
 			x.doubt.Store(true)
 			return dst, err
 		}
-		args = c.claims(x, own, maxReadCount, args)
+		args = c.claims(x, own, nil, maxReadCount, args)
 	}
 	idle, err := c.pending(ctx, x, c.o.Lease, "", most+c.Held(shard))
-	if err == nil {
-		args = c.claims(x, idle, most, args)
+	var stopped []bool
+	if err == nil && len(idle) > 0 {
+		stopped, err = c.pausedNow(ctx, x)
 	}
-	if len(args) == 0 || err != nil {
+	if err != nil {
+		x.doubt.Store(doubt)
 		return dst, err
+	}
+	if args = c.claims(x, idle, stopped, most, args); len(args) == 0 {
+		return dst, nil
 	}
 	dst, err = c.claim(ctx, x, args, dst)
 	if err != nil {
@@ -157,8 +165,8 @@ func (c *Consumer) Recover(ctx context.Context, shard, most int, dst []Delivery)
 }
 
 // claims appends the claim script's arguments for those entries that may be
-// taken.
-func (c *Consumer) claims(x *consumed, list []pendingEntry, most int, args []any) []any {
+// taken; stopped tells which queues are paused.
+func (c *Consumer) claims(x *consumed, list []pendingEntry, stopped []bool, most int, args []any) []any {
 	for _, p := range list {
 		if most == 0 {
 			break
@@ -169,7 +177,7 @@ func (c *Consumer) claims(x *consumed, list []pendingEntry, most int, args []any
 		idle, count := c.o.Lease.Milliseconds(), p.count+1
 		if p.owner == c.name {
 			idle, count = 0, max(p.count, 1) // never handed out, so this is no further delivery
-		} else if c.pausedQueue(x, p.stream) {
+		} else if stopped[p.stream%len(stopped)] {
 			continue
 		}
 		args = append(args, p.stream+1, p.entry, p.owner, idle, count)
@@ -178,9 +186,22 @@ func (c *Consumer) claims(x *consumed, list []pendingEntry, most int, args []any
 	return args
 }
 
-// pausedQueue reports whether Fetch found a stream's queue paused last.
-func (c *Consumer) pausedQueue(x *consumed, stream int) bool {
-	return x.paused[stream%len(c.o.Queues)].Load()
+// pausedNow finds out which of the queues are paused.
+func (c *Consumer) pausedNow(ctx context.Context, x *consumed) ([]bool, error) {
+	list := make([]bool, len(c.o.Queues))
+	cmds := make([]*redis.BoolCmd, len(list))
+	err := c.q.pipe(ctx, func(p redis.Pipeliner) {
+		for i := range list {
+			cmds[i] = p.HExists(ctx, x.streams[i].queue.state, "paused")
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("paused: %w", err)
+	}
+	for i := range list {
+		list[i] = cmds[i].Val()
+	}
+	return list, nil
 }
 
 // claim takes entries over and holds them.
