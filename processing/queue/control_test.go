@@ -147,6 +147,15 @@ func TestInspectAlongALife(t *testing.T) {
 	}
 	state(StateWaiting)
 	ds := mustFetch(t, c, 1)
+	if err := c.Release(ctx, 0, ds); err != nil {
+		t.Fatal(err)
+	}
+	state(StateWaiting) // it was given back
+	again, err := c.Recover(ctx, 0, 10, nil)
+	if err != nil || len(again) != 1 {
+		t.Fatalf("recovered %d, %v; want 1", len(again), err)
+	}
+	ds = []*Delivery{&again[0]}
 	if info := state(StateRunning); info.Consumer != c.Name() {
 		t.Errorf("consumer: got %q, want %q", info.Consumer, c.Name())
 	}

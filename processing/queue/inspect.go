@@ -262,7 +262,7 @@ func (q *Queue) owner(ctx context.Context, info *Info, stream, entry string) err
 		}
 		return err
 	})
-	if err == nil && len(list) > 0 {
+	if err == nil && len(list) > 0 && list[0].Consumer != shelf { // what was given back waits
 		info.State, info.Consumer = StateRunning, list[0].Consumer
 	}
 	return err
