@@ -55,7 +55,7 @@ flash: ## put dist/telhub-linux-* onto a board, by ssh: HOST=user@board, or FLEE
 	scripts/flash.sh $(if $(FLEET),--fleet '$(FLEET)','$(HOST)')
 
 .PHONY: reproducible
-reproducible: ## build for arm64 twice, from two directories with caches of their own, and compare
+reproducible: ## build for arm64 twice, from two directories with caches of their own, and compare; WITH_PACKAGES=1 packages, too
 	scripts/reproducible.sh
 
 .PHONY: test
@@ -84,7 +84,7 @@ test-packages: ## install, upgrade, remove and purge the packages under real sys
 	scripts/test-packages.sh $(HOSTARCH)
 
 .PHONY: test-flash
-test-flash: build ## flash a board, good and bad programs, over real ssh, with cuts; Debian, root; 5 minutes
+test-flash: build ## flash a board, good and bad programs, over real ssh, with cuts; Debian, root; 6 minutes
 	$(BUILD) -ldflags '$(LDFLAGS) -X main.version=$(VERSION)-next' -o bin/telhub-next ./agent/cmd/telhub
 	scripts/test-flash.sh bin/telhub bin/telhub-next
 

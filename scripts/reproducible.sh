@@ -2,17 +2,22 @@
 # Builds the committed tree twice, in two directories with separate build
 # caches, and compares the binaries: reproducible.sh [ARCH...], as in make cross.
 # Each build compiles everything: about a minute an architecture.
+# WITH_PACKAGES=1 makes and compares the packages, too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
+version=$(git describe --tags --always)
 for i in 1 22; do
 	git clone -q . "$tmp/$i"
-	(cd "$tmp/$i" && GOCACHE=$tmp/cache$i make -s cross CROSS="${*:-arm64}" VERSION="$(git describe --tags --always)" >/dev/null)
+	goal=(cross "CROSS=${*:-arm64}")
+	[ -z "${WITH_PACKAGES:-}" ] || goal=(packages "PACKAGES=${*:-arm64}")
+	(cd "$tmp/$i" && GOCACHE=$tmp/cache$i make -s "${goal[@]}" VERSION="$version" >/dev/null)
 done
-for f in "$tmp"/1/dist/*; do
-	cmp "$f" "$tmp/22/dist/$(basename "$f")"
-	sha256sum "$f" | sed "s|$tmp/1/||"
+(cd "$tmp/1/dist" && find . -type f | sort) | while read -r f; do
+	cmp "$tmp/1/dist/$f" "$tmp/22/dist/$f"
+	(cd "$tmp/1" && sha256sum "dist/${f#./}")
 done
+diff -r "$tmp/1/dist" "$tmp/22/dist"
 echo "two builds of $(git rev-parse --short HEAD) are identical"

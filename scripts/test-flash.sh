@@ -45,8 +45,9 @@ ssh-keygen -q -t ed25519 -N '' -f "$guest/key"
 chroot "$root" ssh-keygen -q -A
 install -m600 "$guest/key.pub" "$root/root/.ssh/authorized_keys"
 chroot "$root" useradd -m -s /bin/sh plain
-install -d -o plain "$root/home/plain/.ssh"
+mkdir "$root/home/plain/.ssh"
 cp "$guest/key.pub" "$root/home/plain/.ssh/authorized_keys"
+chroot "$root" chown -R plain /home/plain/.ssh
 cat >"$root/etc/systemd/system/sshd-test.service" <<'END'
 [Service]
 ExecStartPre=/bin/mkdir -p /run/sshd
@@ -126,8 +127,9 @@ ends 1 30 "connection cut while the program is copied" old --binary "$new" "$boa
 more=''
 
 echo "-- back to the old one"
+declare -A does=([hang]="hangs before READY=1" [crash]="crashes after it" [silent]="does not answer" [wrong]="tells another version")
 for mode in hang crash silent wrong; do
-	ends 3 45 "a program that ${mode/wrong/tells another version}s" old --wait 8 --binary "$bad/$mode" "$boards"
+	ends 3 45 "a program that ${does[$mode]}" old --wait 8 --binary "$bad/$mode" "$boards"
 done
 
 echo "-- the connection is lost after the switch"
@@ -155,7 +157,7 @@ for mode in hang crash; do
 	kill "$flasher" 2>/dev/null || true
 	wait "$flasher" 2>/dev/null || true
 	start_board
-	expect "power cut in the trial of a program that ${mode}s: boots the one before" within 30 eval 'same "$new" "$new_version" && tidy'
+	expect "power cut in the trial of a program that ${does[$mode]}: boots the one before" within 30 eval 'same "$new" "$new_version" && tidy'
 done
 flash --binary "$old" "$boards" >"$guest/flash" 2>&1 &
 flasher=$!

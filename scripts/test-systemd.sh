@@ -237,7 +237,11 @@ for example in systemd/examples/*.conf; do
 	# What a newer systemd knows is no mistake.
 	expect "${example#systemd/}" test -z "$(in_guest systemd-analyze verify /run-examples/telhub.service 2>&1 | grep -v "Unknown key .*Restart\(Steps\|MaxDelaySec\)" | tee -a "$guest/out")"
 done
-expect "udev reads the rules, and finds nothing wrong" eval '! udevadm test /sys/class/tty/ttyS0 2>&1 | grep "61-telhub.rules.*\(nvalid\|nknown\|gnoring\|rror\)"'
+rules() {
+	in_guest udevadm test /sys/class/tty/ttyS0 >"$guest/udev" 2>&1 || true
+	grep 'Reading rules file: .*61-telhub.rules' "$guest/udev" && ! grep '61-telhub.rules:[0-9]' "$guest/udev"
+}
+expect "udev reads the rules, and finds nothing wrong" rules
 expect "the whole run's audit is balanced" env TELEMETRY_REDIS_URL=redis://10.77.0.1:6379/0 TELEMETRY_REDIS_PASSWORD=secret42 "$binary" audit --whole --config "$root/etc/telhub.toml"
 sed 's/^/        | /' "$guest/out" | head -n 8
 verdict
