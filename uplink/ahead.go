@@ -36,11 +36,12 @@ type ahead struct {
 	refused bool     // the store did not take the next one
 	blocked bool     // its memory is full: it takes it after a commit
 	notYet  int64    // no commit for alarms before, ms of CLOCK_BOOTTIME
+	sent    frame.ID // up to here the store knows that the server has them
 	freed   frame.ID // up to here the store was told to forget
 }
 
 func (a *ahead) renumber(from, to uint64) {
-	for _, id := range []*frame.ID{&a.put, &a.asked, &a.durable} {
+	for _, id := range []*frame.ID{&a.put, &a.asked, &a.durable, &a.sent} {
 		renumber(id, from, to)
 	}
 }
@@ -64,6 +65,10 @@ func (k *keeper) writeAhead() {
 	a.refused = err != nil && !a.blocked
 	if l.stored > before {
 		a.put = l.q[l.stored-1].ID
+	}
+	if a.sent.Less(l.accepted) {
+		a.sent = l.accepted
+		k.o.Store.Sent(frame.Alarm, a.sent)
 	}
 	k.spill(l)
 	k.forget(l)

@@ -39,6 +39,7 @@ func (s *shelf) Release(frame.Lane, frame.ID)                               {}
 func (s *shelf) Released(frame.Lane) frame.ID                               { return frame.ID{} }
 func (s *shelf) Reassign(uint64) error                                      { return nil }
 func (*shelf) Ran(frame.BootID, uint64) bool                                { return false }
+func (*shelf) Sent(frame.Lane, frame.ID)                                    {}
 func (*shelf) SetOpened(uint64)                                             {}
 func (*shelf) Opened() uint64                                               { return 0 }
 

@@ -96,6 +96,10 @@ type Store interface {
 	// Released returns up to where a lane's frames were released; some of them
 	// may still be there.
 	Released(lane frame.Lane) frame.ID
+	// Sent notes that the server has a lane's frames up to id without Next having
+	// handed them out: they were sent from memory. What is given up behind them is
+	// counted apart.
+	Sent(lane frame.Lane, id frame.ID)
 	// Reassign renames the current epoch, on flash too.
 	Reassign(epoch uint64) error
 	// SetOpened notes, with the next Commit on flash, that Redis has heard of

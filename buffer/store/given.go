@@ -70,6 +70,16 @@ func (s *Store) handLocked(lane frame.Lane, at *place) {
 	}
 }
 
+// Sent notes that the server has a lane's frames up to id, sent from memory: they
+// are in flight as if Next had handed them out, until they are released.
+func (s *Store) Sent(lane frame.Lane, id frame.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.handed[lane].Less(id) {
+		s.handed[lane] = id
+	}
+}
+
 // undeclaredLocked is how many samples are lost of which Next has handed out no
 // gap record.
 func (s *Store) undeclaredLocked() uint64 {

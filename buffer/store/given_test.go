@@ -60,6 +60,22 @@ func TestFramesInFlightAreNotCountedAsGivenUp(t *testing.T) {
 	}
 }
 
+// Alarms go from memory, and are kept here for the agent's own record of them: of
+// those that are given up behind the last one that arrived the number is known.
+func TestWhatIsGivenUpBehindAlarmsThatWereSentIsCounted(t *testing.T) {
+	s, _ := mustOpen(t, testOptions(t.TempDir()))
+	l := lanePut{lane: frame.Alarm}
+	put := l.fill(t, s, 20, 500, 10)
+	s.Sent(frame.Alarm, put[7].ID)
+	s.dropOldest()
+	f := newFrame()
+	if ok, err := s.Next(frame.Alarm, put[7].ID, f); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	wantGap(t, f, sumN(put[8:]), put[19].ID)
+	wantGiven(t, s, sumN(put[8:]), 0)
+}
+
 // More is given up while the gap record of what was before is on its way. When
 // that has arrived, the rest still has its number and its beginning.
 func TestWhatIsGivenUpBehindAGapRecordInFlightIsCounted(t *testing.T) {

@@ -118,7 +118,7 @@ type Store struct {
 	segs   []*segment // ascending numbers
 	active *segment   // the last of segs while it is open for writing; commitMu's, too
 	st     state      // as it is to be written next
-	// handed is the highest frame, or end of a gap, that Next returned: what lies between Released
+	// handed is the highest frame, or end of a gap, that Next returned or that was Sent: what lies between Released
 	// and it is in flight and dropped last.
 	handed  [frame.Lanes]frame.ID
 	written int64 // bytes written to files since Open
