@@ -109,11 +109,11 @@ func (q *Queue) pipe(ctx context.Context, fill func(redis.Pipeliner)) error {
 		fill(p)
 		cmds, err := p.Exec(ctx)
 		for _, c := range cmds {
-			if err := c.Err(); err != nil && !errors.Is(err, redis.Nil) && !isNoKey(err) {
+			if err := c.Err(); err != nil && !errors.Is(err, redis.Nil) && !isNoKey(err) && !isNoGroup(err) {
 				return err
 			}
 		}
-		if errors.Is(err, redis.Nil) || isNoKey(err) {
+		if errors.Is(err, redis.Nil) || isNoKey(err) || isNoGroup(err) {
 			return nil
 		}
 		return err

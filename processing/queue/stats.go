@@ -114,7 +114,7 @@ func earlier(a, b time.Time) time.Time {
 // asked are the replies about one queue in one shard.
 type asked struct {
 	stream  [NumClasses]*redis.XInfoStreamCmd
-	groups  [NumClasses]*redis.XInfoGroupsCmd
+	pending [NumClasses]*redis.XPendingCmd
 	delayed *redis.IntCmd
 	next    *redis.ZSliceCmd
 	dead    *redis.IntCmd
@@ -131,7 +131,7 @@ func (q *Queue) shardStats(ctx context.Context, shard int, now time.Time) ([]*Qu
 		for i, name := range names {
 			k, a := q.keys.of(shard, name), &list[i]
 			for j, c := range Classes() {
-				a.stream[j], a.groups[j] = p.XInfoStream(ctx, k.stream[c]), p.XInfoGroups(ctx, k.stream[c])
+				a.stream[j], a.pending[j] = p.XInfoStream(ctx, k.stream[c]), p.XPending(ctx, k.stream[c], group)
 			}
 			a.delayed, a.next = p.ZCard(ctx, k.delay), p.ZRangeWithScores(ctx, k.delay, 0, 0)
 			a.dead, a.state = p.XLen(ctx, k.dlq), p.HGetAll(ctx, k.state)
@@ -154,10 +154,8 @@ func (a *asked) read(name string, now time.Time) *QueueStats {
 	for j, c := range Classes() {
 		x := &s.Classes[j]
 		x.Class = c
-		for _, g := range a.groups[j].Val() {
-			if g.Name == group {
-				x.Running = g.Pending
-			}
+		if p := a.pending[j].Val(); p != nil {
+			x.Running = max(0, p.Count-p.Consumers[shelf]) // what was given back waits
 		}
 		if info := a.stream[j].Val(); info != nil {
 			x.Waiting, x.Added = max(0, info.Length-x.Running), info.EntriesAdded
