@@ -36,7 +36,7 @@ func Run(ctx context.Context, o Options, progress io.Writer) (*Report, error) {
 		run  func(context.Context) error
 	}{
 		{"ceilings", r.ceilings}, {"flood", r.floods}, {"split", r.splits}, {"open", r.opens},
-		{"workers", r.workers}, {"backlog", r.backlogs}, {"late", r.lates}, {"shards", r.shards},
+		{"far", r.fars}, {"workers", r.workers}, {"backlog", r.backlogs}, {"late", r.lates}, {"shards", r.shards},
 	} {
 		if !o.has(part.name) || o.URL != "" && part.name == "shards" {
 			continue
@@ -55,6 +55,7 @@ func (r *runner) conclude() *Report {
 	prune(&x.Floods)
 	prune(&x.Splits)
 	prune(&x.Opens)
+	prune(&x.Fars)
 	prune(&x.Workers)
 	prune(&x.Backlogs)
 	prune(&x.Lates)
@@ -281,6 +282,27 @@ func (r *runner) opens(ctx context.Context) error {
 }
 
 func fixed(rate float64) string { return fmt.Sprintf("%s tasks/s", number(rate)) }
+
+// farShare is what part of the tasks a flood over a network has: asynq executes
+// one a round trip and server.
+const farShare = 20
+
+func (r *runner) fars(ctx context.Context) error {
+	var list []subject
+	for _, rtt := range r.o.RTTs {
+		for _, c := range r.systems {
+			k := r.base()
+			if c.Batch == 1 {
+				k.Tasks = max(k.Tasks/farShare, 1)
+			}
+			list = append(list, add(&r.rep.Fars, c.Name, rtt.String(), k, func(ctx context.Context) (Far, error) { return r.p.far(ctx, c, k, rtt) }))
+		}
+	}
+	return r.turns(ctx, "far", min(r.o.Rounds, farRounds), false, list)
+}
+
+// farRounds bounds the rounds over a network.
+const farRounds = 3
 
 // Of the part that counts workers.
 const (

@@ -35,6 +35,9 @@ func goals(r *Report, o Options) (list []Goal) {
 		atMost("… p99.9, ms", 50, s.over(func(x *Open) float64 { return x.Wait.P999 }), true)
 		atMost("… to the end of the handler, p99, ms", 100, s.over(func(x *Open) float64 { return x.Total.P99 }), true)
 	}
+	if s := find(r.Fars, ttpName, "1ms"); s != nil {
+		atLeast("tasks/s over a round trip of 1 ms", 30_000, s.over(func(x *Far) float64 { return x.Flood.PerSecond }), len(s.Runs) > 0)
+	}
 	if n := len(r.Workers); n > 1 {
 		few, many := &r.Workers[0], &r.Workers[n-1]
 		got, ok := ratio(many, few, rate, rate)

@@ -33,6 +33,7 @@ type Options struct {
 	Backlog      int
 	CriticalRate float64
 	Masters      []int
+	RTTs         []time.Duration
 	Servers      int // asynq.Server processes of the tuned one
 
 	JSON bool
@@ -41,7 +42,7 @@ type Options struct {
 
 // The parts, in the order in which they run.
 var (
-	allParts   = []string{"ceilings", "flood", "split", "open", "workers", "backlog", "late", "shards"}
+	allParts   = []string{"ceilings", "flood", "split", "open", "far", "workers", "backlog", "late", "shards"}
 	allSystems = []string{"ttp", "asynq", "asynq-tuned", "raw"}
 )
 
@@ -52,7 +53,7 @@ func Defaults() Options {
 		Payloads: []int{200, 1024, 16384}, Handlers: []time.Duration{0, time.Millisecond, 10 * time.Millisecond},
 		AOFs: []AOF{AOFOff, AOFEverySec, AOFAlways}, Parts: allParts, Systems: allSystems,
 		Fractions: []float64{50, 80}, Rate: 10_000, For: 10 * time.Second,
-		Backlog: 1_000_000, CriticalRate: 100, Masters: []int{1, 2, 4}, Servers: 4,
+		Backlog: 1_000_000, CriticalRate: 100, Masters: []int{1, 2, 4}, RTTs: []time.Duration{time.Millisecond, 20 * time.Millisecond}, Servers: 4,
 	}
 }
 
@@ -70,7 +71,7 @@ its own, each run audited. Needs redis-server and redis-benchmark (Debian: apt-g
   --rounds N          runs of each subject after one to warm up (5)
   --tasks N           tasks of a run (100000)
   --workers N         handlers at a time (64)
-  --parts LIST        of ceilings,flood,split,open,workers,backlog,late,shards (all)
+  --parts LIST        of ceilings,flood,split,open,far,workers,backlog,late,shards (all)
   --systems LIST      of ttp,asynq,asynq-tuned,raw (all)
   --payloads LIST     bytes (200,1024,16384); the first is what all other parts use
   --handlers LIST     how long a handler takes (0s,1ms,10ms)
@@ -80,6 +81,7 @@ its own, each run audited. Needs redis-server and redis-benchmark (Debian: apt-g
   --for D             length of an open loop (10s)
   --backlog N         bulk tasks that critical ones overtake (1000000)
   --critical-rate N   critical tasks/s meanwhile (100)
+  --rtt LIST          round trips of a network before Redis (1ms,20ms)
   --masters LIST      sizes of a Redis Cluster (1,2,4)
   --asynq-servers N   servers of the tuned asynq (4)
   --pin auto|share|off
@@ -120,6 +122,7 @@ func Parse(args []string, help io.Writer) (Options, error) {
 	list(f, "parts", &o.Parts, func(s string) (string, error) { return s, oneOf(s, allParts...) })
 	list(f, "systems", &o.Systems, func(s string) (string, error) { return s, oneOf(s, allSystems...) })
 	list(f, "open", &o.Fractions, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })
+	list(f, "rtt", &o.RTTs, time.ParseDuration)
 	list(f, "masters", &o.Masters, strconv.Atoi)
 	err := f.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -184,6 +187,9 @@ func (o *Options) validate() error {
 	}
 	for _, x := range o.Fractions {
 		wrong(!(x > 0 && x <= 100), "open", x, "more than 0, at most 100 each")
+	}
+	for _, d := range o.RTTs {
+		wrong(d < 100*time.Microsecond || d > time.Second, "rtt", d, "100µs to 1s each")
 	}
 	for _, m := range o.Masters {
 		wrong(m < 1 || m > 16, "masters", m, "1 to 16 each")

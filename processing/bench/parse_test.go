@@ -56,7 +56,7 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 	if _, err := Parse([]string{"--help"}, &b); !errors.Is(err, flag.ErrHelp) {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"quick", "rounds", "tasks", "workers", "parts", "systems", "payloads", "handlers", "aof", "open", "rate", "for", "backlog", "critical-rate", "masters", "asynq-servers", "pin", "url", "json", "plot"} {
+	for _, name := range []string{"quick", "rounds", "tasks", "workers", "parts", "systems", "payloads", "handlers", "aof", "open", "rate", "for", "backlog", "critical-rate", "masters", "rtt", "asynq-servers", "pin", "url", "json", "plot"} {
 		if !strings.Contains(b.String(), "--"+name+" ") {
 			t.Errorf("--help does not tell --%s", name)
 		}

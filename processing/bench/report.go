@@ -15,6 +15,7 @@ type Report struct {
 	Floods   []Series[Flood]   `json:"floods,omitempty"`
 	Splits   []Series[Split]   `json:"splits,omitempty"`
 	Opens    []Series[Open]    `json:"open_loops,omitempty"`
+	Fars     []Series[Far]     `json:"round_trips,omitempty"`
 	Workers  []Series[Flood]   `json:"workers,omitempty"`
 	Backlogs []Series[Backlog] `json:"backlogs,omitempty"`
 	Lates    []Series[Late]    `json:"lateness,omitempty"`
@@ -155,6 +156,7 @@ func (r *Report) audits(note func(system, label string, a Audit)) {
 	each(r.Floods, note, func(x *Flood) Audit { return x.Audit })
 	each(r.Splits, note, func(x *Split) Audit { return x.Drain.Audit })
 	each(r.Opens, note, func(x *Open) Audit { return x.Audit })
+	each(r.Fars, note, func(x *Far) Audit { return x.Flood.Audit })
 	each(r.Workers, note, func(x *Flood) Audit { return x.Audit })
 	each(r.Backlogs, note, func(x *Backlog) Audit { return x.Audit })
 	each(r.Lates, note, func(x *Late) Audit { return x.Audit })

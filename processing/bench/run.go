@@ -28,8 +28,9 @@ func (c Case) String() string {
 
 // place says where the servers of runs are.
 type place struct {
-	url   string // a database that was given; empty: a server of our own for each run
-	redis []int  // processors of our own servers
+	url   string        // a database that was given; empty: a server of our own for each run
+	redis []int         // processors of our own servers
+	rtt   time.Duration // of a network before each server; 0: the loopback as it is
 }
 
 func (p place) start(ctx context.Context, aof AOF) (*Server, error) {
@@ -48,6 +49,7 @@ const patience = 30 * time.Second
 // session is a system on the server of one run.
 type session struct {
 	srv    *Server
+	link   *link // nil: none
 	sys    System
 	c      Contender
 	ledger *Ledger
@@ -59,15 +61,27 @@ func (p place) begin(ctx context.Context, c Contender, aof AOF, n int, o OpenOpt
 	if err != nil {
 		return nil, err
 	}
+	s := &session{srv: srv, c: c, ledger: NewLedger(n)}
+	seen := srv
+	if p.rtt > 0 {
+		if s.link, err = newLink(srv.Addr, p.rtt); err != nil {
+			return nil, errors.Join(err, srv.Close())
+		}
+		seen = s.link.behind(srv)
+	}
 	o.Prefix = prefix
-	sys, err := c.Open(ctx, srv, o)
-	if err != nil {
+	if s.sys, err = c.Open(ctx, seen, o); err != nil {
+		s.link.close()
 		return nil, errors.Join(fmt.Errorf("bench: %s: %w", c.Name, err), srv.Close())
 	}
-	return &session{srv: srv, sys: sys, c: c, ledger: NewLedger(n)}, nil
+	return s, nil
 }
 
-func (s *session) close() error { return errors.Join(s.sys.Close(), s.srv.Close()) }
+func (s *session) close() error {
+	err := s.sys.Close()
+	s.link.close()
+	return errors.Join(err, s.srv.Close())
+}
 
 // produce queues the numbers from to to-1 as fast as the system takes them;
 // shape may change each job.
@@ -139,6 +153,10 @@ func (p place) flood(ctx context.Context, c Contender, k Case) (f Flood, err err
 		return f, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	return s.flood(ctx, k)
+}
+
+func (s *session) flood(ctx context.Context, k Case) (f Flood, err error) {
 	stop, err := s.sys.Work(ctx, k.Workers, s.ledger.handler(k.Handler))
 	if err != nil {
 		return f, err

@@ -96,10 +96,9 @@ func recordEnqueue(ctx context.Context, srv *Server, payload int) ([][]byte, err
 		return nil, err
 	}
 	defer r.close()
-	behind := *srv
-	behind.Addr = r.l.Addr().String()
-	behind.URL = strings.Replace(srv.URL, srv.Addr, behind.Addr, 1)
-	sys, err := TTP().Open(ctx, &behind, OpenOptions{Prefix: prefix})
+	addr := r.l.Addr().String()
+	behind := &Server{URL: strings.Replace(srv.URL, srv.Addr, addr, 1), Addr: addr, DB: srv.DB, admin: srv.admin}
+	sys, err := TTP().Open(ctx, behind, OpenOptions{Prefix: prefix})
 	if err != nil {
 		return nil, err
 	}

@@ -162,6 +162,7 @@ func UseServer(ctx context.Context, url string) (*Server, error) {
 // connect opens a client of its own.
 func (s *Server) connect() *redis.Client {
 	o := *s.admin.Options()
+	o.Addr = s.Addr
 	return redis.NewClient(&o)
 }
 

@@ -17,6 +17,7 @@ func (r *Report) Text(w io.Writer) {
 	r.textSplits(w)
 	r.textCeilings(w)
 	r.textOpens(w)
+	r.textFars(w)
 	r.textWorkers(w)
 	r.textBacklogs(w)
 	r.textLates(w)
@@ -125,6 +126,17 @@ func (r *Report) textOpens(w io.Writer) {
 			s.over(func(x *Open) float64 { return x.Wait.P50 }), s.over(func(x *Open) float64 { return x.Wait.P99 }),
 			s.over(func(x *Open) float64 { return x.Wait.P999 }), s.over(func(x *Open) float64 { return x.Wait.Max }),
 			s.over(func(x *Open) float64 { return x.Redis }), s.over(func(x *Open) float64 { return x.Client }))
+	}
+}
+
+func (r *Report) textFars(w io.Writer) {
+	if len(r.Fars) == 0 {
+		return
+	}
+	table(w, "Over a network: enqueued and executed at the same time, one process", "round trip asked for", "system", "tasks", "PING, ms", "tasks/s")
+	for i := range r.Fars {
+		s := &r.Fars[i]
+		line(w, s.Label, s.System, s.Case.Tasks, s.over(func(x *Far) float64 { return x.RTT }), s.over(func(x *Far) float64 { return x.Flood.PerSecond }))
 	}
 }
 
