@@ -28,7 +28,7 @@ func TestDeadLettersAreListedInPages(t *testing.T) {
 		k := q.keys.of(i%3, []string{DefaultQueue, "mail"}[i%2])
 		task := &Task{Type: fmt.Sprint("t", i%5)}
 		id := fmt.Sprint("task", i)
-		entry := fmt.Sprintf("%d-%d", 1_793_700_000_000+i/4, i)
+		entry := fmt.Sprintf("%d-%d", int64(1_793_700_000_000)+int64(i/4), i)
 		err := q.client.XAdd(t.Context(), &redis.XAddArgs{Stream: k.dlq, ID: entry, Values: []any{
 			"why", "failed", "err", fmt.Sprint("e", i), "from", "normal", "t", appendHeader(nil, task, id, 2, 1, nil), "d", "p",
 		}}).Err()
