@@ -170,7 +170,7 @@ func TestSIGTERMLosesNothing(t *testing.T) {
 	if n.Running() != 0 || n.Done != first.Done || n.Done+n.Waiting() != all || n.Done == all {
 		t.Errorf("after SIGTERM: %d running, %d done (it says %d), %d waiting of %d", n.Running(), n.Done, first.Done, n.Waiting(), all)
 	}
-	second := start(t, s.URL(), nil, "run", "--json", "--until-empty").stop(0)
+	second := start(t, s.URL(), []string{"TTP_WORKER_LEASE=1m"}, "run", "--json", "--until-empty").stop(0)
 	if first.Done+second.Done != all {
 		t.Errorf("%d and %d done, want %d in all", first.Done, second.Done, all)
 	}
