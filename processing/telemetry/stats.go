@@ -195,7 +195,7 @@ func (t *trouble) over() {
 }
 
 // rights are what the ACL user of a consumer needs on the keys <stream>:*.
-const rights = "+xreadgroup +xack +xclaim +xautoclaim +xgroup +xinfo +xpending +xadd +xdel +xlen +xrange +xtrim +evalsha +eval +time"
+const rights = "+xreadgroup +xack +xclaim +xautoclaim +xgroup +xinfo +xpending +xadd +xdel +xlen +xrange +xrevrange +xtrim +exists +evalsha +eval +time"
 
 // explain says what to do about an error of the server's.
 func explain(err error) error {
