@@ -200,7 +200,7 @@ in_guest mkdir -p /etc/systemd/system/telhub.service.d
 sed 's/203.0.113.7/203.0.113.1/' systemd/examples/internet.conf >"$root/etc/systemd/system/telhub.service.d/internet.conf"
 in_guest systemctl daemon-reload
 in_guest systemctl restart telhub
-expect "with examples/internet.conf it delivers, what was stored meanwhile, too" eval 'grows 20 && [ "$(redis-cli xlen "telhub:{0}:backfill")" -gt 0 ]'
+expect "with examples/internet.conf it delivers, what was stored meanwhile, too" eval 'grows 20 && within 20 eval "[ \$(redis-cli xlen telhub:{0}:backfill) -gt 0 ]"'
 rm "$root/etc/systemd/system/telhub.service.d/internet.conf"
 in_guest systemctl daemon-reload
 
