@@ -81,8 +81,9 @@ func (r *reading) prepare(c *Consumer, x *consumed) {
 //
 // Without wait it asks each class for so many at once, and returns what is
 // there. With wait it waits until anything comes into one of the classes
-// wanted, for that time or a second at most, and returns what has come: about
-// as many as wanted.
+// wanted, for that time or a second at most, and returns what has come: as many
+// as are wanted of any class. It follows a read that brought nothing; otherwise it
+// may bring so many of each stream.
 //
 // A delivery with Refused set must be finished as Dead. After an error there may
 // be deliveries that nobody knows of; Recover finds them. A group that is not
@@ -148,12 +149,12 @@ func (r *reading) asking(ctx context.Context, x *consumed) []*redis.RawCmd {
 func (r *reading) waiting(ctx context.Context, x *consumed, wait time.Duration) []*redis.RawCmd {
 	queues, limited := len(r.mode), false
 	var streams []int
-	total := 0
+	most := 1
 	for i := range x.streams {
 		limited = limited || r.mode[i%queues] == limitedRate
 		if r.mode[i%queues] == unlimited && r.wantedAnywhere(i, queues) {
 			streams = append(streams, i)
-			total += r.count[i]
+			most = max(most, r.count[i])
 		}
 	}
 	if len(streams) == 0 {
@@ -163,7 +164,7 @@ func (r *reading) waiting(ctx context.Context, x *consumed, wait time.Duration) 
 		wait = min(wait, limitedPoll)
 	}
 	r.blockMs = max(1, min(wait, maxBlock).Milliseconds())
-	r.blockEach = max(1, total/len(streams))
+	r.blockEach = most // one stream wakes it: the others were empty a moment ago
 	r.buildBlock(x, streams)
 	cmds := make([]*redis.RawCmd, 0, len(r.args)+2*len(r.look)+2)
 	cmds = r.looks(ctx, append(cmds, redis.NewRawCmd(ctx, r.block...)))
