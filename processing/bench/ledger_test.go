@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -25,7 +26,7 @@ func TestLedgerCounts(t *testing.T) {
 	l.Done(l.Begin(payloadOf(128, now), now), now)   // executed again, with its effect
 	l.Done(l.Begin(payloadOf(130, now), now), now)   // never sent
 	l.Done(l.Begin([]byte("foreign"), now), now)     // not even a number
-	l.Done(l.Begin(payloadOf(1<<40, now), now), now) // a number far beyond
+	l.Done(l.Begin(payloadOf(math.MaxInt, now), now), now) // a number far beyond
 	want := Audit{Tasks: 130, Missing: 2, BeganTwice: 2, DoneTwice: 1, Foreign: 3}
 	if got := l.Audit(); got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"encoding/binary"
+	"math"
 	"time"
 )
 
@@ -60,7 +61,11 @@ func Head(payload []byte) (number int, intended int64, ok bool) {
 	if len(payload) < headBytes {
 		return 0, 0, false
 	}
-	return int(binary.LittleEndian.Uint64(payload)), int64(binary.LittleEndian.Uint64(payload[8:])), true
+	n := binary.LittleEndian.Uint64(payload)
+	if n > math.MaxInt {
+		return 0, 0, false
+	}
+	return int(n), int64(binary.LittleEndian.Uint64(payload[8:])), true
 }
 
 // fill writes what follows the head: bytes that do not compress, the same each time.
