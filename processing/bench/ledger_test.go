@@ -22,10 +22,10 @@ func TestLedgerCounts(t *testing.T) {
 		}
 		l.Done(l.Begin(payloadOf(n, now), now), now)
 	}
-	l.Begin(payloadOf(3, now), now)                  // executed again, its worker died
-	l.Done(l.Begin(payloadOf(128, now), now), now)   // executed again, with its effect
-	l.Done(l.Begin(payloadOf(130, now), now), now)   // never sent
-	l.Done(l.Begin([]byte("foreign"), now), now)     // not even a number
+	l.Begin(payloadOf(3, now), now)                        // executed again, its worker died
+	l.Done(l.Begin(payloadOf(128, now), now), now)         // executed again, with its effect
+	l.Done(l.Begin(payloadOf(130, now), now), now)         // never sent
+	l.Done(l.Begin([]byte("foreign"), now), now)           // not even a number
 	l.Done(l.Begin(payloadOf(math.MaxInt, now), now), now) // a number far beyond
 	want := Audit{Tasks: 130, Missing: 2, BeganTwice: 2, DoneTwice: 1, Foreign: 3}
 	if got := l.Audit(); got != want {
