@@ -61,6 +61,7 @@ func splitCure(text string) (what, do string) {
 const expires = 21 * 24 * time.Hour
 
 func (j *judge) reach(r *redis.Reach) {
+	j.allowed(r)
 	if r.Err != nil {
 		what, do := splitCure(r.Err.Error())
 		switch {

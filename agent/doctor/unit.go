@@ -43,7 +43,7 @@ func (u *unit) read(text string) {
 		}
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 		switch key {
-		case "SupplementaryGroups", "DeviceAllow", "ReadWritePaths":
+		case "SupplementaryGroups", "DeviceAllow", "ReadWritePaths", "IPAddressAllow":
 			if value != "" {
 				value = strings.TrimSpace(u.words[key] + " " + value)
 			}
