@@ -19,7 +19,7 @@ import (
 const (
 	// alarmMemory is how many alarm frames memory holds at most; without a
 	// store the oldest beyond that is given up.
-	alarmMemory = 64
+	alarmMemory = 256
 	// aheadWait is how long an alarm waits for its commit at most: then flash
 	// is too slow for it.
 	aheadWait = time.Second

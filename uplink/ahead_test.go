@@ -175,7 +175,7 @@ func TestAlarmsOfAnEarlierRunGoFirst(t *testing.T) {
 	inLab(t, func(l *lab) {
 		l.server.opening = func() error { return errGone }
 		l.start()
-		for n := range uint64(100) {
+		for n := range uint64(300) {
 			l.submit(n+1, frame.Urgent)
 			l.submit(n+1, frame.Normal)
 		}
@@ -185,10 +185,10 @@ func TestAlarmsOfAnEarlierRunGoFirst(t *testing.T) {
 		l.server.opening = nil
 		l.boot[0]++
 		l.start()
-		l.submit(101, frame.Urgent)
+		l.submit(301, frame.Urgent)
 		l.quiet()
 		l.shutdown()
-		l.inOrder(frame.Alarm, 1, 101)
+		l.inOrder(frame.Alarm, 1, 301)
 	})
 }
 
@@ -260,16 +260,16 @@ func TestWithoutAStoreTheOldestAlarmsAreGivenUpAndDeclared(t *testing.T) {
 	inLab(t, func(l *lab) {
 		l.dir, l.server.opening = "", func() error { return errGone }
 		l.start()
-		for n := range uint64(100) {
+		for n := range uint64(300) {
 			l.submit(n+1, frame.Urgent)
 		}
-		l.wait("the bound", func(s uplink.Status) bool { return s.Lanes[frame.Alarm].Queued == 64 })
+		l.wait("the bound", func(s uplink.Status) bool { return s.Lanes[frame.Alarm].Queued == 256 })
 		l.server.come(nil)
 		l.quiet()
 		l.shutdown()
 		list := l.server.arrivals(frame.Alarm)
-		if len(list) != 65 || list[0].Encoding != "gap" || list[0].ID.Seq != 36 || list[1].number() != 37 {
-			t.Errorf("%d entries, the first %+v; want a gap record up to 36 and 64 alarms", len(list), list[0])
+		if len(list) != 257 || list[0].Encoding != "gap" || list[0].ID.Seq != 44 || list[1].number() != 45 {
+			t.Errorf("%d entries, the first %+v; want a gap record up to 44 and 256 alarms", len(list), list[0])
 		}
 	})
 }
@@ -283,16 +283,16 @@ func TestAlarmsAreRenumberedWithTheirRun(t *testing.T) {
 		}
 		l.server.opening = func() error { return errGone }
 		l.start()
-		for n := range uint64(200) {
+		for n := range uint64(400) {
 			l.submit(n+1, frame.Urgent)
 		}
-		l.wait("memory to give them back", func(s uplink.Status) bool { return s.Lanes[frame.Alarm].Queued == 64 })
+		l.wait("memory to give them back", func(s uplink.Status) bool { return s.Lanes[frame.Alarm].Queued <= 256 })
 		l.server.come(nil)
 		l.quiet()
-		l.submit(201, frame.Urgent)
+		l.submit(401, frame.Urgent)
 		l.quiet()
 		l.shutdown()
-		l.inOrder(frame.Alarm, 1, 201)
+		l.inOrder(frame.Alarm, 1, 401)
 		if a := l.server.arrivals(frame.Alarm)[0]; a.ID.Epoch != 10 {
 			t.Errorf("the first alarm is %v, want it in epoch 10", a.ID)
 		}

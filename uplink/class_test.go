@@ -231,17 +231,21 @@ func TestAlarmsThatTheStoreLostAreDeclared(t *testing.T) {
 		l.wrap = func(s uplink.Store) uplink.Store { bad.Store = s; return bad }
 		l.server.opening = func() error { return errGone }
 		l.start()
-		for n := range uint64(100) {
+		for n := range uint64(400) {
 			l.submit(n+1, frame.Urgent)
 		}
-		l.wait("memory to give them back", func(s uplink.Status) bool { return s.Lanes[frame.Alarm].Queued == 64 })
+		held := 0
+		l.wait("memory to give them back", func(s uplink.Status) bool {
+			held = s.Lanes[frame.Alarm].Queued
+			return held <= 256
+		})
 		bad.on = true
 		l.server.come(nil)
 		l.wait("delivery", func(s uplink.Status) bool { return s.Connected && s.Memory == 0 })
 		l.shutdown()
-		list := l.server.arrivals(frame.Alarm)
-		if len(list) != 65 || list[0].Encoding != "gap" || list[0].ID.Seq != 36 || list[64].number() != 100 {
-			t.Errorf("%d entries, first %+v; want a gap record up to 36 and the rest", len(list), list[0])
+		list, lost := l.server.arrivals(frame.Alarm), uint64(400-held)
+		if len(list) != held+1 || list[0].Encoding != "gap" || list[0].ID.Seq != lost || list[held].number() != 400 {
+			t.Errorf("%d entries, first %+v; want a gap record up to %d and the rest", len(list), list[0], lost)
 		}
 	})
 }

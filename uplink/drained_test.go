@@ -102,7 +102,7 @@ func TestNothingCountsAsStoredWhenAnUnknownNumberIsDeclared(t *testing.T) {
 		l.server.leave()
 		l.start()
 		l.wait("the breaker", func(s uplink.Status) bool { return s.Breaker != uplink.Closed })
-		for n := range uint64(200) {
+		for n := range uint64(400) {
 			l.submit(n, frame.Urgent)
 			l.submit(n, frame.Normal)
 		}
