@@ -150,6 +150,8 @@ expect "remove" in_guest dpkg -r telhub
 expect "... stopped; configuration and store stay" eval '[ "$(prop ActiveState)" != active ] && [ -e "$root/etc/telhub.toml" ] && [ -d "$root/var/lib/telhub" ]'
 expect "... the program is gone" test ! -e "$root/usr/bin/telhub"
 expect "install again: goes on with the edited file" eval 'dpkg_i /root/new.deb && within 20 ready && grep "edited by hand" "$root/etc/telhub.toml" >/dev/null'
+in_guest cp /usr/bin/telhub /usr/bin/telhub.prev # as flash.sh leaves it
+in_guest mkdir -p /var/lib/telhub-flash
 expect "purge" in_guest dpkg -P telhub
 everything >"$guest/after"
 # What accounts leave belongs to passwd(5): backups, and groups of devices.
