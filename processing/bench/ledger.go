@@ -14,7 +14,7 @@ import (
 // goroutines and allocate nothing.
 type Ledger struct {
 	begun, done []atomic.Uint64 // bitmaps
-	wait, total []int64         // ns from the intended moment; of the first execution
+	wait, total []atomic.Int64  // ns from the intended moment; of the first execution and the first effect
 
 	beganAgain, doneAgain, foreign atomic.Int64
 
@@ -27,7 +27,7 @@ type Ledger struct {
 func NewLedger(n int) *Ledger {
 	l := &Ledger{
 		begun: make([]atomic.Uint64, (n+63)/64), done: make([]atomic.Uint64, (n+63)/64),
-		wait: make([]int64, n), total: make([]int64, n), complete: make(chan struct{}),
+		wait: make([]atomic.Int64, n), total: make([]atomic.Int64, n), complete: make(chan struct{}),
 	}
 	l.left.Store(int64(n))
 	if n == 0 {
@@ -48,7 +48,8 @@ func (l *Ledger) Begin(payload []byte, now time.Time) int {
 		l.beganAgain.Add(1)
 		return n
 	}
-	l.wait[n], l.total[n] = now.UnixNano()-intended, -intended
+	l.wait[n].Store(now.UnixNano() - intended)
+	l.total[n].Add(-intended) // another execution's Done may have come first
 	return n
 }
 
@@ -61,7 +62,7 @@ func (l *Ledger) Done(n int, now time.Time) {
 		l.doneAgain.Add(1)
 		return
 	}
-	l.total[n] += now.UnixNano()
+	l.total[n].Add(now.UnixNano())
 	if l.left.Add(-1) == 0 {
 		l.end = now
 		close(l.complete)
@@ -133,14 +134,14 @@ func (l *Ledger) Waits(from, to int) Latency { return l.latency(l.wait, l.begun,
 // Totals is the same to the end of the handler.
 func (l *Ledger) Totals(from, to int) Latency { return l.latency(l.total, l.done, from, to) }
 
-func (l *Ledger) latency(ns []int64, seen []atomic.Uint64, from, to int) (x Latency) {
+func (l *Ledger) latency(ns []atomic.Int64, seen []atomic.Uint64, from, to int) (x Latency) {
 	h := hdrhistogram.New(1, maxLatency.Microseconds(), 3)
 	for n := from; n < to; n++ {
 		if seen[n>>6].Load()&(1<<(n&63)) == 0 {
 			continue
 		}
 		// a clock that was set back meanwhile must not make it negative
-		us := min(max(ns[n]/1000, 1), maxLatency.Microseconds())
+		us := min(max(ns[n].Load()/1000, 1), maxLatency.Microseconds())
 		h.RecordValue(us)
 	}
 	if h.TotalCount() == 0 {
