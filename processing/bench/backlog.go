@@ -83,8 +83,8 @@ func (p place) late(ctx context.Context, c Contender, k Case, d time.Duration) (
 	if err = errors.Join(err, stop()); err != nil {
 		return x, err
 	}
-	for _, ns := range s.ledger.wait {
-		if ns < 0 {
+	for i := range s.ledger.wait {
+		if s.ledger.wait[i].Load() < 0 {
 			x.Early++
 		}
 	}

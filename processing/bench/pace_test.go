@@ -64,8 +64,8 @@ func TestOpenLoopDoesNotOmitWhatCouldNotBeSent(t *testing.T) {
 		t.Errorf("a quarter waited %v ms or more, want 100 or more", w.Curve[4])
 	}
 	late := 0
-	for _, ns := range l.wait {
-		if time.Duration(ns) > silence/4 {
+	for i := range l.wait {
+		if time.Duration(l.wait[i].Load()) > silence/4 {
 			late++
 		}
 	}
