@@ -129,7 +129,10 @@ guest_boot() {
 		</dev/null >"$guest/console" 2>&1 &
 	guest_pid=$!
 	within 30 guest_found || { cat "$guest/console" >&2; die "the container does not start"; }
-	within 90 guest_up || { tail -n 40 "$guest/console" >&2; die "systemd does not come up in the container"; }
+	within 180 guest_up || {
+		{ tail -n 40 "$guest/console"; in_guest systemctl is-system-running; in_guest systemctl list-jobs; in_guest journalctl -b -n 40 --no-pager; } >&2 || true
+		die "systemd does not come up in the container"
+	}
 	say "container up: $(in_guest systemctl is-system-running || true), systemd $(in_guest systemctl --version | awk 'NR==1{print $2}')"
 }
 

@@ -9,8 +9,12 @@ cd "$(dirname "$0")/.."
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 version=$(git describe --tags --always)
-for i in 1 22; do
+commit=$(git rev-parse HEAD)
+for i in 1 22; do # both now: the branch may go on meanwhile
 	git clone -q . "$tmp/$i"
+	git -C "$tmp/$i" checkout -q --detach "$commit"
+done
+for i in 1 22; do
 	goal=(cross "CROSS=${*:-arm64}")
 	[ -z "${WITH_PACKAGES:-}" ] || goal=(packages "PACKAGES=${*:-arm64}")
 	(cd "$tmp/$i" && GOCACHE=$tmp/cache$i make -s "${goal[@]}" VERSION="$version" >/dev/null)
@@ -20,4 +24,4 @@ done
 	(cd "$tmp/1" && sha256sum "dist/${f#./}")
 done
 diff -r "$tmp/1/dist" "$tmp/22/dist"
-echo "two builds of $(git rev-parse --short HEAD) are identical"
+echo "two builds of ${commit:0:7} are identical"
