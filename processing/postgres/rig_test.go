@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -173,11 +174,21 @@ func settled(tb testing.TB, c *redis.Client, group string, shards int) bool {
 		return false // the server may be away
 	}
 	for _, l := range lags {
-		if l.Pending != 0 || l.Oldest != 0 {
+		if l.Pending != 0 || l.Oldest != 0 || l.Waiting < 0 && !grouped(c, l.Stream, group) {
 			return false
 		}
 	}
 	return true
+}
+
+// grouped reports whether a stream, if it is there, has the group: before the
+// first read it has not, and nothing seems to be left.
+func grouped(c *redis.Client, key, group string) bool {
+	groups, err := c.XInfoGroups(context.Background(), key).Result()
+	if err != nil {
+		return strings.Contains(err.Error(), "no such key")
+	}
+	return slices.ContainsFunc(groups, func(g redis.XInfoGroup) bool { return g.Name == group })
 }
 
 // wantBalance compares the database with what the streams hold, row by row, and
