@@ -201,9 +201,9 @@ func (s *scanner) kernels(b *Bus, addr uint16, driver string) Chip {
 	}
 	switch {
 	case has("/hwmon/hwmon*"):
-		c.Note = "read it by hwmon, below"
+		c.Note = "read it by hwmon"
 	case has("/iio:device*"):
-		c.Note = "read it by iio, below"
+		c.Note = "read it by iio"
 	case has("/rtc/rtc*"):
 		c.Note = "it is the board's clock"
 	default:

@@ -83,7 +83,8 @@ func TestNamedChips(t *testing.T) {
 	bus.Attach(0x4c, emc)
 	bus.Attach(0x1e, sim.NewRegisters(1, map[byte]uint16{0x0a: 'H', 0x0b: '4', 0x0c: '3'}))
 	bus.Attach(0x50, &chip{})
-	bus.Attach(0x68, &chip{})
+	// a DS1338, whose memory from 0x08 on is empty: what a DS3231 has there could be zeros, too
+	bus.Attach(0x68, sim.NewRegisters(1, map[byte]uint16{0x00: 0x59, 0x01: 0x59, 0x02: 0x23, 0x03: 0x07, 0x04: 0x22, 0x05: 0x11, 0x06: 0x26, 0x07: 0xb3}))
 	bus.Attach(0x77, sim.NewRegisters(1, map[byte]uint16{0x0d: 0x10}))
 	bus.Attach(0x76, &chip{})
 	open := opens(bus)

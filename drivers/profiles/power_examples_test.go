@@ -44,7 +44,7 @@ var powerExamples = []example{
 		name: "pct2075", init: []exchange{{"01", "00"}, {"0100", ""}}, read: []exchange{{"00", "c920"}}, want: map[string]float64{"temperature": -54.875},
 	},
 	{ // DS3231, temperature registers: 00011001 01b is 25.25 degrees.
-		name: "ds3231", init: []exchange{{"0f", "88"}}, read: []exchange{{"11", "1940"}}, want: map[string]float64{"temperature": 25.25},
+		name: "ds3231", init: []exchange{{"0f", "88"}, {"12", "40"}, {"12", "4059592307"}}, read: []exchange{{"11", "1940"}}, want: map[string]float64{"temperature": 25.25},
 	},
 	{ // ADT7410 table 5: -40 degrees is 0xEC00.
 		name: "adt7410", init: []exchange{{"0b", "cb"}, {"0380", ""}}, read: []exchange{{"00", "ec00"}}, want: map[string]float64{"temperature": -40},
