@@ -14,7 +14,7 @@ rel=$(rig_kernel "$cache") root=$cache/root
 # The second line is loaded by the tests that ask for it. Without phy-generic
 # dwc2, the USB controller, waits for ever without a word.
 modules="i2c-bcm2835 i2c-dev phy-generic dwc2 cdc_ether rndis_host ftdi_sio ext4 mmc_block bcm2835
-	lm75 leds-gpio"
+	lm75 leds-gpio tmp421 emc1403 at24 st_magn_i2c"
 tmp=$(mktemp -d); trap 'rm -rf "$tmp"' EXIT
 d=$tmp/d
 mkdir -p "$d"/{bin,sbin,usr/bin,usr/sbin,proc,sys,dev,tmp,run,etc,root,var/log,lib/aarch64-linux-gnu} "$d/lib/modules/$rel"

@@ -10,6 +10,9 @@
 #   qmp.sock           QEMU's control: temperatures, network link
 #   qemu.pid           stop it with rig-down.sh RUN
 # Thermometers (TMP105): th0 on /dev/i2c-1 at 0x48, th1 on /dev/i2c-0 at 0x49.
+# Beside th0 are also tmp421 (0x4d), emc1413 (0x4c), a DS1338 clock (0x68), the
+# magnetometer of lsm303 (0x1e), a DPS310 (0x77), and an EEPROM of 8 KiB (0x50)
+# whose bytes are RUN/eeprom.img, random when it is not there.
 . "$(dirname "$0")/lib.sh"
 [ $# -ge 4 ] || rig_die "usage: ${0##*/} CACHE RUN OVERLAY REDIS_PORT [WORD...]"
 cache=$(realpath "$1") overlay=$(realpath "$3") port=$4
@@ -26,6 +29,7 @@ if [ ! -e "$run/sd.img" ]; then
 	truncate -s 64M "$run/sd.img" # the emulated card must have a power of two
 	mke2fs -q -t ext4 -L spool "$run/sd.img"
 fi
+[ -e "$run/eeprom.img" ] || head -c 8192 /dev/urandom >"$run/eeprom.img"
 # the kernel unpacks archives that stand one behind the other
 {
 	cat "$cache/initramfs.cpio.gz"
@@ -49,6 +53,13 @@ args=(-M raspi3b -display none -monitor none -no-reboot -nodefaults
 	-drive "file=$run/sd.img,format=raw,if=sd"
 	-device "tmp105,id=th0,bus=i2c-bus.1,address=0x48"
 	-device "tmp105,id=th1,bus=i2c-bus.0,address=0x49"
+	-device "tmp421,id=tmp421,bus=i2c-bus.1,address=0x4d"
+	-device "emc1413,id=emc1413,bus=i2c-bus.1,address=0x4c"
+	-device "ds1338,id=ds1338,bus=i2c-bus.1,address=0x68"
+	-device "lsm303dlhc_mag,id=lsm303,bus=i2c-bus.1,address=0x1e"
+	-device "dps310,id=dps310,bus=i2c-bus.1,address=0x77"
+	-drive "file=$run/eeprom.img,format=raw,if=none,id=eeprom"
+	-device "at24c-eeprom,id=at24c,bus=i2c-bus.1,address=0x50,drive=eeprom,rom-size=8192,address-size=2"
 	-device "usb-hub,id=hub0,bus=usb-bus.0,port=1"
 	-device "usb-serial,id=us0,chardev=usb,always-plugged=on,bus=usb-bus.0,port=1.1"
 	-netdev "user,id=n0,restrict=on,guestfwd=tcp:10.0.2.100:6379-cmd:socat - TCP4:127.0.0.1:$port"
