@@ -100,6 +100,9 @@ func (a *attempt) run(now time.Time) {
 			"attempt", d.Attempt, "correlation", d.Correlation, "error", a.err, "stack", string(debug.Stack()))
 	}()
 	a.result, a.err = a.p.handle[d.Type](&a.t.ctx, d)
+	if a.err != nil {
+		_ = a.err.Error() // a nil pointer as an error panics here, where that is caught
+	}
 	if a.err != nil && a.t.ctx.Err() == context.DeadlineExceeded {
 		a.err = fmt.Errorf("timeout of %v: %w", d.Timeout, a.err)
 	}
