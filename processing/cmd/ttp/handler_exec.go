@@ -43,7 +43,7 @@ func (p *program) handle(ctx context.Context, t *queue.Delivery) ([]byte, error)
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = killAfter
 	err := cmd.Run()
-	if err == nil {
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) { // it succeeded, and left something behind that holds its output
 		return out.b, nil
 	}
 	if ctx.Err() != nil {
