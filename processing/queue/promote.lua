@@ -4,11 +4,12 @@
 --       streams of the classes n c h b
 -- ARGV  1 who asks  2 ms that it stays promoter  3 how many to move at most
 -- Returns "moved next now": next is when the next one is due, 0 if none is;
--- -1 moved: another one promotes in this shard.
+-- -1 moved: another one promotes in this shard. One whose time is longer than it
+-- can be is of before the clock was put back.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local promoter = redis.call('GET', KEYS[1])
-if promoter and promoter ~= ARGV[1] then return '-1 0 ' .. now end
+if promoter and promoter ~= ARGV[1] and redis.call('PTTL', KEYS[1]) <= tonumber(ARGV[2]) then return '-1 0 ' .. now end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 
 local streams = {n = 2, c = 3, h = 4, b = 5}

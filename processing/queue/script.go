@@ -49,13 +49,13 @@ type scripts struct {
 func newScripts() scripts {
 	return scripts{
 		enqueue:   newScript("enqueue", onceLua, putLua, enqueueLua),
-		control:   newScript("control", onceLua, controlLua),
-		promote:   newScript("promote", promoteLua),
+		control:   newScript("control", allowOOM, onceLua, controlLua),
+		promote:   newScript("promote", allowOOM, promoteLua),
 		cron:      newScript("cron", onceLua, putLua, cronLua),
 		schedule:  newScript("schedule", onceLua, scheduleLua),
 		schedules: newScript("schedules", schedulesLua),
 		find:      newScript("find", findLua),
-		dlq:       newScript("dlq", onceLua, dlqLua),
+		dlq:       newScript("dlq", allowOOM, onceLua, dlqLua),
 	}
 }
 
