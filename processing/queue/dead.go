@@ -241,7 +241,10 @@ func (q *Queue) readForth(ctx context.Context, c *cemetery) error {
 
 // replay gives dead letters of one queue and shard back.
 func (q *Queue) replay(ctx context.Context, c *cemetery, ds []DeadLetter) (done, skipped int, err error) {
-	keys := []string{c.keys.dlq, c.keys.stream[Normal], c.keys.stream[Critical], c.keys.stream[High], c.keys.stream[Bulk]}
+	keys := []string{
+		c.keys.dlq, c.keys.stream[Normal], c.keys.stream[Critical], c.keys.stream[High], c.keys.stream[Bulk],
+		q.keys.shards[c.shard].canceled,
+	}
 	args := []any{"replay"}
 	own := func(has bool, key string, ms int64) {
 		if !has {

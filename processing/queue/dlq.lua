@@ -1,7 +1,8 @@
 -- Gives dead letters back to their streams, or removes them. KEYS and ARGV:
 -- once.lua's, then
 --   purge   KEYS 2 dead letters   ARGV 4… entries
---   replay  KEYS 2 dead letters, then what the indexes name
+--   replay  KEYS 2 dead letters  3…6 streams  7 cancellations, then what the
+--                indexes name
 --           ARGV 4… for each: entry, new header, stream's index, unique key's
 --                index or 0, ms it holds, state's index or 0, ms to keep it, id
 -- Returns "done skipped"; skipped are those whose unique key another one holds.
@@ -25,8 +26,10 @@ local function again(i)
   end
   redis.call('XADD', KEYS[tonumber(ARGV[i + 2])], '*', 't', ARGV[i + 1], 'd', d)
   redis.call('XDEL', KEYS[2], ARGV[i])
+  redis.call('ZREM', KEYS[7], ARGV[i + 7])
   if state then
     redis.call('HSET', state, 's', 'waiting')
+    redis.call('HDEL', state, 'e', 'at')
     redis.call('PEXPIRE', state, ARGV[i + 6])
   end
   done = done + 1

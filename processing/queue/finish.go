@@ -28,8 +28,8 @@ var (
 	groupsLua string
 )
 
-// allowOOM lets a server that has reached its maxmemory finish tasks, which is
-// what gives it memory back.
+// allowOOM lets a server that has reached its maxmemory give out and finish
+// tasks, and purge dead letters, which is what gives it memory back.
 const allowOOM = "#!lua flags=allow-oom\n"
 
 func newConsumerScripts() consumerScripts {
@@ -123,6 +123,7 @@ func (f *finishing) build(c *Consumer, x *consumed, outs []Outcome) (back []*Del
 	clear(f.args)
 	f.keys, f.args = f.keys[:0], f.args[:0]
 	f.key(f.lane.key)
+	f.key(c.q.keys.shards[x.number].canceled)
 	f.args = append(f.args, "", laneMillis, group, c.name)
 	for i := range f.plain {
 		f.plain[i], f.extra[i] = f.plain[i][:0], f.extra[i][:0]

@@ -2,7 +2,7 @@
 -- that is not pending for him is left alone and counted as lost.
 --
 -- KEYS and ARGV: once.lua's, then
--- KEYS  2… those that the runs name, by number; 0 = none
+-- KEYS  2 cancellations, then those that the runs name, by number; 0 = none
 -- ARGV  3 group  4 consumer, then a run for each stream:
 --         stream, state of its queue, class, first, last, after, n, n × entry,
 --         m, m × (kind, entry, ID, unique key, state of the task, ms to keep it,
@@ -70,6 +70,20 @@ local function below(a, b)
   return x < y or (x == y and number(a, 2) < number(b, 2))
 end
 
+-- portions calls a command for the entries, as many at once as Lua can pass;
+-- it returns the sum of the answers, 0 where there is no group.
+local function portions(entries, ...)
+  local sum, command = 0, {...}
+  local head = #command
+  for j = 1, #entries, 1000 do
+    local c = {unpack(command, 1, head)}
+    for k = j, math.min(j + 999, #entries) do c[#c + 1] = entries[k] end
+    local r = redis.pcall(unpack(c))
+    sum = sum + (type(r) == 'number' and r or 0)
+  end
+  return sum
+end
+
 -- remove takes finished entries out of the stream. after is what follows the
 -- highest of them, which is known to be finished.
 local function remove(key, entries, highest, after)
@@ -77,7 +91,7 @@ local function remove(key, entries, highest, after)
   local r = redis.call('XPENDING', key, group, '-', '+', 1)
   local oldest = r[1] and r[1][1]
   redis.call('XTRIM', key, 'MINID', '=', oldest or after)
-  if oldest and below(oldest, highest) then redis.call('XDEL', key, unpack(entries)) end
+  if oldest and below(oldest, highest) then portions(entries, 'XDEL', key) end
 end
 
 -- note notes the end of a task, where it has a state.
@@ -121,6 +135,7 @@ local special = {
       redis.call('XADD', dlq, '*', 'why', reason, 'err', err, 'from', class, 't', t, 'd', ARGV[i + 10])
     end
     local what = reason == 'canceled' and reason or 'dead'
+    redis.call('ZREM', KEYS[2], ARGV[i + 2]) -- it has done what it was to do: a replay runs
     note(i, what, nil, err)
     release(i)
     return what
@@ -135,14 +150,11 @@ while i <= last do
   local m = tonumber(ARGV[i + n])
   local count = {done = 0, retried = 0, dead = 0, canceled = 0}
   local own = not alone(key) and mine(key, first, highest)
-  local entries, acked = {}, 0
+  local entries = {}
   for j = i, i + n - 1 do
     if not own or own[ARGV[j]] then entries[#entries + 1] = ARGV[j] end
   end
-  if #entries > 0 then
-    local r = redis.pcall('XACK', key, group, unpack(entries))
-    acked = type(r) == 'number' and r or 0
-  end
+  local acked = portions(entries, 'XACK', key, group)
   count.done = acked
   local sure = acked == #entries
   i = i + n + 1
