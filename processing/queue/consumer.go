@@ -93,6 +93,9 @@ func (q *Queue) Consumer(o ConsumerOptions) (*Consumer, error) {
 		if err := checkName(name, maxQueueName); err != nil {
 			errs = append(errs, fmt.Errorf("%w: Queues[%d] = %s: %w", ErrInvalid, i, shorten(name), err))
 		}
+		if reserved(name) {
+			errs = append(errs, fmt.Errorf("%w: Queues[%d] = %s: %s", ErrInvalid, i, shorten(name), reservedName))
+		}
 		if slices.Contains(o.Queues[:i], name) {
 			errs = append(errs, fmt.Errorf("%w: Queues[%d] = %s: stands there twice", ErrInvalid, i, shorten(name)))
 		}

@@ -204,12 +204,16 @@ func (c *Consumer) pausedNow(ctx context.Context, x *consumed) ([]bool, error) {
 	return list, nil
 }
 
+// claimArgs is how many arguments the claim script has for an entry.
+const claimArgs = 5
+
 // claim takes entries over and holds them.
 func (c *Consumer) claim(ctx context.Context, x *consumed, claims []any, dst []Delivery) ([]Delivery, error) {
 	keys := make([]string, len(x.streams))
 	for i := range keys {
 		keys[i] = x.streams[i].key
 	}
+	repeats := c.q.Repeats()
 	v, err := c.q.run(ctx, c.s.claim, keys, append([]any{group, c.name}, claims...)...)
 	if err != nil {
 		return dst, err
@@ -217,6 +221,9 @@ func (c *Consumer) claim(ctx context.Context, x *consumed, claims []any, dst []D
 	begin := len(dst)
 	p := parser{c: c, x: x, now: time.Now()}
 	list, _ := v.([]any)
+	if len(list) < len(claims)/claimArgs && c.q.Repeats() != repeats {
+		x.doubt.Store(true) // taken over by a call whose reply was lost, perhaps
+	}
 	for _, e := range list {
 		if dst, err = p.claimed(e, dst); err != nil {
 			return dst[:begin], err

@@ -238,6 +238,7 @@ type definition struct {
 	r    Recurring
 	text string // its JSON
 	mark string // ms of the last firing or, before the first, of its beginning
+	err  error  // the JSON is not understood
 }
 
 // definitions reads the recurring tasks of a shard.
@@ -264,7 +265,7 @@ func (q *Queue) definitions(ctx context.Context, shard int) ([]definition, time.
 		}
 		d := definition{text: text, mark: fields["m:"+name]}
 		if err := json.Unmarshal([]byte(text), &d.r); err != nil {
-			return nil, time.Time{}, fmt.Errorf("recurring task %s is not understood: %w; unschedule it", shorten(name), err)
+			d.err = fmt.Errorf("recurring task %s is not understood: %w; unschedule it", shorten(name), err)
 		}
 		ds = append(ds, d)
 	}
@@ -273,6 +274,9 @@ func (q *Queue) definitions(ctx context.Context, shard int) ([]definition, time.
 
 // lastAndClock reads when a definition fired last, and its clock.
 func (d *definition) lastAndClock() (time.Time, *clock, error) {
+	if d.err != nil {
+		return time.Time{}, nil, d.err
+	}
 	ms, err := strconv.ParseInt(d.mark, 10, 64)
 	if err != nil {
 		return time.Time{}, nil, fmt.Errorf("recurring task %s has the mark %s: schedule it anew", d.r.Name, shorten(d.mark))

@@ -24,6 +24,8 @@ const (
 // reserved are the words that keys of single tasks have in a queue's place.
 func reserved(queue string) bool { return slices.Contains([]string{"id", "u", "r", "batch"}, queue) }
 
+const reservedName = "keys of single tasks use that word; take another name"
+
 // CheckQueue checks the name of a queue; "" is the default one.
 func CheckQueue(name string) error {
 	if name == "" {
@@ -33,7 +35,7 @@ func CheckQueue(name string) error {
 		return invalid("queue", shorten(name), err.Error())
 	}
 	if reserved(name) {
-		return invalid("queue", shorten(name), "keys of single tasks use that word; take another name")
+		return invalid("queue", shorten(name), reservedName)
 	}
 	return nil
 }

@@ -25,6 +25,8 @@ func (c *Consumer) withdraw(ctx context.Context, x *consumed, dst []Delivery, be
 		}
 		dst = kept
 		if err := c.Release(ctx, x.number, back); err != nil {
+			x.let(back...)
+			x.doubt.Store(true) // Recover takes them up, which nobody else may find for ever
 			return dst, err
 		}
 	}
