@@ -113,7 +113,7 @@ ends 1 10 "a user without sudo" old --binary "$new" plain@127.0.0.1
 ends 1 30 "nobody there" old --binary "$new" root@10.77.0.1x
 cp "$root/etc/telhub.toml" "$guest/toml"
 echo 'nonsense = 1' >>"$root/etc/telhub.toml"
-lines=4 ends 1 15 "bad configuration" old --binary "$new" "$boards"
+lines=4 ends 1 30 "bad configuration" old --binary "$new" "$boards"
 cp "$guest/toml" "$root/etc/telhub.toml"
 dd if=/dev/zero of="$guest/disk/fill" bs=1M count=100 2>/dev/null || true
 ends 1 10 "full disk" old --binary "$new" "$boards"
