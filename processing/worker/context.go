@@ -22,7 +22,10 @@ type taskContext struct {
 }
 
 // afterEnd is a function to be called at the end.
-type afterEnd struct{ f func() }
+type afterEnd struct {
+	f     func() // nil: stopped, or called
+	index int    // in after
+}
 
 var _ context.Context = (*taskContext)(nil)
 
@@ -79,15 +82,27 @@ func (c *taskContext) AfterFunc(f func()) (stop func() bool) {
 		return func() bool { return false }
 	}
 	c.watchLocked()
-	a := &afterEnd{f}
+	a := &afterEnd{f, len(c.after)}
 	c.after = append(c.after, a)
 	return func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		stopped := a.f != nil
-		a.f = nil
-		return stopped
+		if a.f == nil {
+			return false
+		}
+		c.dropLocked(a)
+		return true
 	}
+}
+
+// dropLocked forgets a: a long task may make any number of contexts of this one.
+func (c *taskContext) dropLocked(a *afterEnd) {
+	last := len(c.after) - 1
+	c.after[a.index] = c.after[last]
+	c.after[a.index].index = a.index
+	c.after[last] = nil
+	c.after = c.after[:last]
+	a.f = nil
 }
 
 // end ends the context for the first reason that comes.
@@ -109,10 +124,8 @@ func (c *taskContext) endLocked(err error) {
 		c.timer.Stop()
 	}
 	for _, a := range c.after {
-		if a.f != nil {
-			go a.f()
-			a.f = nil
-		}
+		go a.f()
+		a.f = nil
 	}
 	c.after = nil
 }

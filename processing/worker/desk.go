@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -180,7 +181,9 @@ func (k *desk) await(w chan struct{}) bool {
 	if k.creditLocked() > 0 {
 		return false
 	}
-	k.wanting = append(k.wanting, w)
+	if !slices.Contains(k.wanting, w) { // a fetcher that polls asks many times during one task
+		k.wanting = append(k.wanting, w)
+	}
 	return true
 }
 

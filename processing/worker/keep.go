@@ -79,12 +79,19 @@ func (s *shard) renew(ctx context.Context, now time.Time) {
 		return
 	}
 	n := 0
+	var idle []*task
 	for _, d := range lost {
-		if t := tasks[d]; t.open() { // else it was finished meanwhile
+		switch t := tasks[d]; {
+		case !t.open(): // it was finished meanwhile
+		case t.waits():
+			n++
+			idle = append(idle, t)
+		default:
 			n++
 			t.stop(errLost)
 		}
 	}
+	s.giveBack(ctx, idle) // to whom has them: they are not begun here
 	s.p.o.Observer.Happened(Event{Kind: Renewed, Shard: s.number, N: len(ds) - n})
 	if n > 0 {
 		s.p.o.Observer.Happened(Event{Kind: Lost, Shard: s.number, N: n})

@@ -88,6 +88,13 @@ func (t *task) open() bool {
 	return !t.ended && !t.given
 }
 
+// waits reports whether it was not begun.
+func (t *task) waits() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.begun.IsZero()
+}
+
 // overdue reports whether the handler should have returned long ago, and
 // whether that is new.
 func (t *task) overdue(now time.Time, grace time.Duration) (hung, fresh bool) {
