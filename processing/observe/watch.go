@@ -54,7 +54,7 @@ func (w *Watch) Run(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
-		w.Look(ctx)
+		w.fresh(ctx)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -63,8 +63,12 @@ func (w *Watch) Run(ctx context.Context) {
 	}
 }
 
-// Look returns what lies in Redis, or what lay there within the last second.
-func (w *Watch) Look(ctx context.Context) Look {
+// Look returns what lies in Redis, or what lay there within the last second. It
+// takes a few seconds at most, whatever ctx says: others get the same answer.
+func (w *Watch) Look(ctx context.Context) Look { return w.fresh(context.WithoutCancel(ctx)) }
+
+// fresh is Look for one who ends with ctx.
+func (w *Watch) fresh(ctx context.Context) Look {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if now := w.now(); w.at.IsZero() || now.Sub(w.at) >= lookAge {

@@ -86,8 +86,11 @@ func (s *state) set(p phase) {
 
 func (s *state) now() phase { return phase(s.phase.Load()) }
 
-// Health implements observe.Source. A process that answers is alive: what does
-// not end, such as a Redis that is away, no restart would mend.
+// Live implements observe.Liver. A process that answers is alive: what does not
+// end, such as a Redis that is away, no restart would mend.
+func (d *daemon) Live() bool { return true }
+
+// Health implements observe.Source.
 func (d *daemon) Health(ctx context.Context) observe.Health {
 	look, pool := d.watch.Look(ctx), d.pool.Stats()
 	redis := observe.Check{Name: "redis", OK: look.Err == nil, Detail: d.q.Server()}
@@ -98,7 +101,7 @@ func (d *daemon) Health(ctx context.Context) observe.Health {
 		Name: "pool", OK: d.now() == working,
 		Detail: fmt.Sprintf("%v; %d of %d workers busy", d.now(), pool.Running, pool.Workers+pool.Reserved),
 	}
-	h := observe.Health{Live: true, Ready: redis.OK && workers.OK, Checks: []observe.Check{redis, workers}}
+	h := observe.Health{Live: d.Live(), Ready: redis.OK && workers.OK, Checks: []observe.Check{redis, workers}}
 	h.Checks = append(h.Checks, d.telemetry.checks(ctx)...)
 	if n, last := d.tracer.Failures(); n > 0 {
 		h.Checks = append(h.Checks, observe.Check{Name: "tracing", Detail: fmt.Sprintf("%d deliveries of spans failed, the last: %s", n, last)})
