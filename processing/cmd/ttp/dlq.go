@@ -131,7 +131,7 @@ func (e *env) deadTable(list []queue.DeadLetter) error {
 		if id == "" {
 			id = "-" // no task: its fields tell
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", printable(id), dateOr(d.Died, "-"), d.Queue, printable(d.Type), d.Reason, d.Attempt, string(text))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", printable(id), dateOr(d.Died, "-"), d.Queue, printable(d.Type), printable(string(d.Reason)), d.Attempt, string(text))
 	}
 	return w.Flush()
 }

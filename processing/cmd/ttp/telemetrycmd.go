@@ -120,7 +120,7 @@ func (e *env) sayBalance(r *postgres.Report, diff []postgres.Difference) error {
 	fmt.Fprintln(w, "device\tlane\tepochs\tframes\tfirst\tlast\tacquired\t= rows\t+ declared lost\tnumber unknown\tunexplained\t")
 	for i := range r.Lanes {
 		l := &r.Lanes[i]
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t\n", l.Device, l.Lane, l.Epochs, l.Frames, l.First, l.Last,
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t\n", printable(l.Device), printable(l.Lane), l.Epochs, l.Frames, l.First, l.Last,
 			l.Acquired, l.Samples, l.Lost, l.Unknown, len(l.Findings)+l.More)
 	}
 	if err := w.Flush(); err != nil {
@@ -129,14 +129,14 @@ func (e *env) sayBalance(r *postgres.Report, diff []postgres.Difference) error {
 	for i := range r.Lanes {
 		l := &r.Lanes[i]
 		for _, f := range l.Findings {
-			e.say("%s %s/%s/%s to %s: %s", f.Kind, l.Device, l.Lane, f.ID, f.Until, f.Text)
+			e.say("%s", printable(fmt.Sprintf("%s %s/%s/%s to %s: %s", f.Kind, l.Device, l.Lane, f.ID, f.Until, f.Text)))
 		}
 		if l.More > 0 {
-			e.say("and %d more of %s/%s", l.More, l.Device, l.Lane)
+			e.say("and %d more of %s/%s", l.More, printable(l.Device), printable(l.Lane))
 		}
 	}
 	for _, d := range diff {
-		e.say("streams %s/%s: %s", d.Device, d.Lane, d.Text)
+		e.say("%s", printable(fmt.Sprintf("streams %s/%s: %s", d.Device, d.Lane, d.Text)))
 	}
 	if r.Balanced && len(diff) == 0 {
 		e.say("balanced, nothing is unexplained")
@@ -183,7 +183,7 @@ func (e *env) telemetryDead(a *archive, limit int) error {
 		if e.json {
 			return e.print(l)
 		}
-		e.say("%s  %s %s  group %s: %s", l.ID, l.Stream, l.Entry, l.Group, l.Why)
+		e.say("%s", printable(fmt.Sprintf("%s  %s %s  group %s: %s", l.ID, l.Stream, l.Entry, l.Group, l.Why)))
 		return nil
 	})
 	switch {
