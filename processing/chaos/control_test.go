@@ -18,8 +18,8 @@ func TestControl(t *testing.T) {
 	srv := redistest.Start(t, everysec...)
 	s.open(srv.URL())
 	// Slower than the producer, so that tasks wait.
-	c := s.newCrew(2, role{URL: srv.URL(), Bare: true, Takes: 30 * time.Millisecond})
-	s.produce(3000, 1000)
+	c := s.newCrew(2, role{URL: srv.URL(), Bare: true, Workers: 5, Takes: 12 * time.Millisecond})
+	s.produce(2400, 1000)
 	s.reach(400)
 	s.crash(srv, true)
 	s.produced()

@@ -89,7 +89,7 @@ func (s *scene) newCrew(n int, r role) *crew {
 	s.t.Helper()
 	r.Database, r.Scene, r.Shards = s.database, s.name, s.shards
 	if r.Workers == 0 {
-		r.Workers = 8
+		r.Workers = pick(5, 8) // brief: two scenarios share the database's connections
 	}
 	if r.Lease == 0 {
 		r.Lease = 2 * time.Second

@@ -3,9 +3,9 @@
 // under load, and judge by what the workers have written down and by what
 // stands in the database. docs/ttp_chaos.md says what they do and what they found.
 //
-// `go test` runs each scenario briefly; with the build tag "chaos", as
-// `make chaos-ttp`, counts and times are full. A worker is this test binary
-// itself, started again with the environment variable of role: it dies by
+// `go test` runs half of the scenarios, briefly; with the build tag "chaos", as
+// `make chaos-ttp`, all run, with full counts and times. A worker is this test
+// binary itself, started again with the environment variable of role: it dies by
 // SIGKILL like any other process.
 //
 // A scenario is a test function:

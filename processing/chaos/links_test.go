@@ -17,12 +17,12 @@ func TestConnectionsCut(t *testing.T) {
 	s.open("redis://" + producer.Addr() + "/0")
 	s.newCrew(2, role{URL: "redis://" + workers.Addr() + "/0", Takes: time.Millisecond})
 	s.produce(endless, 2000)
-	for range pick(15, 300) {
+	for range pick(6, 300) {
 		wait(t, 50*time.Millisecond+rand.N(100*time.Millisecond))
 		workers.Cut()
 		producer.Cut()
 	}
-	s.fault("all connections cut", pick(15, 300))
+	s.fault("all connections cut", pick(6, 300))
 	s.finish(promise{endless: true}, client(t, srv))
 }
 
@@ -33,10 +33,10 @@ func TestRepliesLost(t *testing.T) {
 	srv := redistest.Start(t)
 	workers, producer := redistest.NewProxy(t, srv.Addr()), redistest.NewProxy(t, srv.Addr())
 	s.open("redis://" + producer.Addr() + "/0")
-	workers.DropOneIn.Store(20)
+	workers.DropOneIn.Store(pick[int64](10, 20))
 	producer.DropOneIn.Store(5)
 	s.newCrew(2, role{URL: "redis://" + workers.Addr() + "/0", Takes: time.Millisecond})
-	n := pick(6000, 200_000)
+	n := pick(2500, 200_000)
 	s.produce(n, 3000)
 	s.reach(n)
 	s.fault("reply to a worker lost", int(workers.Dropped.Load()))

@@ -19,9 +19,9 @@ func TestEffectsOnce(t *testing.T) {
 	workers.DropOneIn.Store(pick[int64](200, 1000))
 	producer.DropOneIn.Store(pick[int64](20, 100))
 	c := s.newCrew(3, role{URL: "redis://" + workers.Addr() + "/0", FailOne: 1000})
-	n := pick(20_000, 1_000_000)
+	n := pick(6000, 1_000_000)
 	s.produce(n, 0)
-	faults := pick(6, 60)
+	faults := pick(3, 60)
 	for i := range faults {
 		s.reach(n * (i + 1) / (faults + 4))
 		switch i % 3 {

@@ -27,8 +27,12 @@ type scene struct {
 }
 
 // newScene begins a scenario with a table of effects in a PostgreSQL of its own.
+// Brief ones, which mostly wait, run two at a time.
 func newScene(t *testing.T, name string) *scene {
 	t.Helper()
+	if !full {
+		t.Parallel()
+	}
 	s := &scene{t: t, name: name, dir: t.TempDir(), begin: time.Now(), shards: 1}
 	s.row.Scenario = name
 	s.database, s.pool = newDatabase(t)
