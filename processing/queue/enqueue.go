@@ -30,7 +30,8 @@ const (
 // the first task that was not, and the receipts tell for each.
 //
 // Tasks without ID and unique key of one batch lie in one shard, as long as
-// it is no larger than 256. Order within a shard, queue and class is kept.
+// it is no larger than 256. Tasks of one shard, queue and class that are ready
+// lie there in their order here, in any number; after an error some may be missing.
 //
 // A call is repeated after a lost reply and then gives the original receipts.
 // After ErrUnknown a task of a caller's ID may be enqueued again without harm
@@ -64,10 +65,15 @@ type call struct {
 	bytes    int
 }
 
+// fits reports whether the call takes one more task.
+func (c *call) fits(t *Task) bool {
+	return len(c.members) == 0 || len(c.members) < callTasks && c.bytes+len(t.Payload) <= callBytes
+}
+
 // divide checks tasks, gives them IDs and deals them out to calls.
 func (q *Queue) divide(tasks []*Task, receipts []Receipt, now time.Time) []*call {
 	var calls []*call
-	open := make(map[int]*call, 1) // by shard; -1: those of any shard
+	open := make(map[int]*call, 2) // by shard; -1: that of tasks for any shard
 	for i, t := range tasks {
 		if err := q.check(t, now); err != nil {
 			receipts[i].Err = err
@@ -81,13 +87,18 @@ func (q *Queue) divide(tasks []*Task, receipts []Receipt, now time.Time) []*call
 			at = q.ShardOf(t.Unique, t.ID)
 		}
 		c := open[at]
-		if c == nil || len(c.members) == callTasks || c.bytes+len(t.Payload) > callBytes {
-			c = &call{shard: at, now: now, tasks: tasks, receipts: receipts}
+		// One that another call of its shard has followed is closed, or a task would overtake.
+		if c == nil || !c.fits(t) || open[c.shard] != c {
+			shard := at
 			if at < 0 {
-				c.shard = int(q.turn.Add(1) % uint64(q.o.Shards))
+				shard = int(q.turn.Add(1) % uint64(q.o.Shards))
+			}
+			if c = open[shard]; c == nil || !c.fits(t) {
+				c = &call{shard: shard, now: now, tasks: tasks, receipts: receipts}
+				calls = append(calls, c)
+				open[shard] = c
 			}
 			open[at] = c
-			calls = append(calls, c)
 		}
 		receipts[i].ID = t.ID
 		if t.ID == "" {

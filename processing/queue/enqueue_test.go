@@ -3,6 +3,7 @@ package queue
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,43 @@ func TestEnqueueKeepsOrderAndPayload(t *testing.T) {
 		if e.ID != receipts[i].ID {
 			t.Fatalf("entry %d is %s, want %s", i, e.ID, receipts[i].ID)
 		}
+	}
+}
+
+// Many calls, tasks with and without IDs or payloads that fill a call: in each
+// shard they lie in the order in which they were given.
+func TestOrderWithinAShard(t *testing.T) {
+	q, _ := rig(t, Options{Shards: 3})
+	var tasks []*Task
+	for i := range 1500 {
+		task := &Task{Type: "t", Payload: fmt.Appendf(nil, "%d ", i)}
+		switch {
+		case i%3 == 1:
+			task.ID = fmt.Sprint("mine", i)
+		case i%7 == 2:
+			task.Unique = fmt.Sprint("key", i)
+		}
+		if i%10 == 0 {
+			task.Payload = append(task.Payload, make([]byte, callBytes/40)...)
+		}
+		tasks = append(tasks, task)
+	}
+	q.mustEnqueue(t, tasks...)
+	all := 0
+	for shard := range 3 {
+		last := -1
+		for _, e := range q.entries(t, shard, DefaultQueue, Normal) {
+			text, _, _ := strings.Cut(e.payload, " ")
+			n, err := strconv.Atoi(text)
+			if err != nil || n <= last {
+				t.Fatalf("shard %d: %d lies behind %d, %v", shard, n, last, err)
+			}
+			last = n
+			all++
+		}
+	}
+	if all != len(tasks) {
+		t.Errorf("got %d tasks, want %d", all, len(tasks))
 	}
 }
 
