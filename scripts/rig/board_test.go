@@ -111,8 +111,14 @@ func (b *board) down(t *testing.T) {
 // temperature sets what a thermometer of the board measures.
 func (b *board) temperature(t *testing.T, id string, milliCelsius int) {
 	t.Helper()
+	b.set(t, id, "temperature", milliCelsius)
+}
+
+// set sets a property of an emulated chip.
+func (b *board) set(t *testing.T, id, property string, value int) {
+	t.Helper()
 	b.qmp(t, "qom-set", map[string]any{
-		"path": "/machine/peripheral/" + id, "property": "temperature", "value": milliCelsius,
+		"path": "/machine/peripheral/" + id, "property": property, "value": value,
 	})
 }
 

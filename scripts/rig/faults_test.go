@@ -59,9 +59,9 @@ const header, hat = "3f804000", "3f205000"
 // stuck counts the transfers of a controller that the kernel gave up, after a
 // while, because its controller did not answer. A sound controller always
 // does; an emulated one that stands still does not.
-func (w *world) stuck(t *testing.T, controller string) int {
+func (b *board) stuck(t *testing.T, controller string) int {
 	t.Helper()
-	out, _ := w.try(t, 30*time.Second, "dmesg | grep -c '"+controller+".i2c: i2c transfer timed out'")
+	out, _ := b.try(t, 30*time.Second, "dmesg | grep -c '"+controller+".i2c: i2c transfer timed out'")
 	n, err := strconv.Atoi(strings.TrimSpace(out))
 	if err != nil {
 		t.Fatalf("dmesg: %v: %q", err, out)
