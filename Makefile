@@ -102,7 +102,7 @@ model: ## search random histories for DURATION (10m): exactly once under any fau
 	TELHUB_MODEL_FOR=$(or $(DURATION),10m) $(GO) test -count=1 -timeout 0 -run TestHistories -v ./uplink/model
 
 .PHONY: chaos
-chaos: ## break everything under load, audit each time; root; 45 minutes, QUICK=1: 8; RUN=regexp, DOC=file takes the table
+chaos: ## break everything under load, audit each time; root; 95 minutes, QUICK=1: 10; RUN=regexp, DOC=file takes the table
 	scripts/test-deps.sh
 	TELHUB_CHAOS_QUICK=$(QUICK) TELHUB_CHAOS_DOC=$(abspath $(DOC)) $(GO) test -tags chaos -count=1 -timeout 3h -v -run '(?i)$(RUN)' ./agent/chaos
 
