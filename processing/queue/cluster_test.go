@@ -2,6 +2,8 @@ package queue
 
 import (
 	"fmt"
+	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 // while calls are made.
 func TestCluster(t *testing.T) {
 	c := redistest.StartCluster(t, 3)
+	awaitEpochs(c)
 	q := connect(t, "redis+cluster://"+c.Addrs()[0], Options{Shards: 8, Retry: 30 * time.Second})
 	ctx := t.Context()
 	var ids []string
@@ -105,5 +108,31 @@ func TestCluster(t *testing.T) {
 	}
 	if _, _, err := q.DeadLetters(ctx, Filter{}, Page{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// awaitEpochs waits until each node's configuration has an epoch of its own, and
+// all know it. Nodes begin with the same, and settle that when they hear of each
+// other, each at most a second after it says that the cluster is in order: a
+// source whose epoch grew in the middle of a move would take the slot back.
+func awaitEpochs(c *redistest.Cluster) {
+	var all []map[string]string
+	for i := 0; i < len(c.Nodes); i++ {
+		c.Nodes[i].Await("CLUSTER NODES", func(reply string) bool {
+			epochs, seen := make(map[string]string), make(map[string]bool)
+			for line := range strings.Lines(reply) {
+				if f := strings.Fields(line); len(f) > 6 {
+					epochs[f[0]], seen[f[6]] = f[6], true
+				}
+			}
+			if len(seen) != len(c.Nodes) {
+				return false
+			}
+			all = append(all, epochs)
+			return true
+		})
+		if !maps.Equal(all[i], all[0]) {
+			all, i = nil, -1
+		}
 	}
 }
