@@ -232,8 +232,8 @@ func TestKilledAtRandom(t *testing.T) {
 	stop := send(agents...)
 	url := pool.Config().ConnString()
 	running := []*process{spawn(t, proxy.Addr(), url, "", shards), spawn(t, proxy.Addr(), url, "", shards), spawn(t, srv.Addr(), url, "", shards)}
-	for range 15 {
-		time.Sleep(time.Duration(20+rand.IntN(500)) * time.Millisecond)
+	for range 10 {
+		time.Sleep(time.Duration(20+rand.IntN(400)) * time.Millisecond)
 		i := rand.IntN(len(running))
 		running[i].kill()
 		running[i] = spawn(t, proxy.Addr(), url, "", shards)
@@ -286,6 +286,7 @@ func TestServerIsRewound(t *testing.T) {
 
 // The database is stopped and killed while frames come.
 func TestDatabaseGoesAway(t *testing.T) {
+	t.Parallel() // it mostly waits
 	cluster := newCluster(t)
 	url := cluster.Database(t)
 	pool := open(t, url)
@@ -321,6 +322,7 @@ func TestDatabaseGoesAway(t *testing.T) {
 
 // The demo's agent, as a process of its own, with its simulated board.
 func TestAgentsProcessIsStoredWhole(t *testing.T) {
+	t.Parallel() // it mostly waits
 	bin := filepath.Join(t.TempDir(), "telhub-demo")
 	build := exec.Command("go", "build", "-o", bin, "github.com/telhub/telhub/agent/cmd/telhub-demo")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -338,8 +340,8 @@ func TestAgentsProcessIsStoredWhole(t *testing.T) {
 	if err := agent.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for range 5 {
-		time.Sleep(1200 * time.Millisecond)
+	for range 4 {
+		time.Sleep(1000 * time.Millisecond)
 		p.kill()
 		p = spawn(t, srv.Addr(), url, "", 1)
 	}
