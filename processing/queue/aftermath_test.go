@@ -235,3 +235,32 @@ func TestAServerWithoutMemoryLetsDeadLettersBePurged(t *testing.T) {
 		t.Errorf("got %d, %v; want 3", n, err)
 	}
 }
+
+// Among the delayed may be what is no task: it becomes a dead letter, as in the
+// streams, and holds up no other.
+func TestPromoteWithForeignEntries(t *testing.T) {
+	q, _ := rig(t, Options{})
+	c := mustConsumer(t, q, ConsumerOptions{})
+	q.mustEnqueue(t, &Task{ID: "good", Type: "t", NotBefore: time.Now().Add(time.Hour)})
+	k := q.keys.of(0, DefaultQueue)
+	for id, body := range map[string]string{"a": "", "b": "rubbish", "c": "9999999999999999999999:x", "d": "4:1"} {
+		q.client.HSet(t.Context(), k.body, id, body)
+	}
+	for i, id := range []string{"a", "b", "c", "d", "good"} {
+		q.client.Do(t.Context(), "ZADD", k.delay, i+1, id)
+	}
+	if moved, _, err := q.Promote(t.Context(), 0); moved != 5 || err != nil {
+		t.Fatalf("moved %d, %v; want 5", moved, err)
+	}
+	var why []Reason
+	for _, d := range mustFetch(t, c, 5) {
+		if why = append(why, d.Refused); d.Refused == "" && d.ID != "good" {
+			t.Errorf("got %+v", d)
+		}
+	}
+	for i, want := range []Reason{Malformed, Malformed, Malformed, Malformed, ""} {
+		if why[i] != want {
+			t.Errorf("entry %d: got %q, want %q", i, why[i], want)
+		}
+	}
+}

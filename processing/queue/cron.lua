@@ -12,5 +12,6 @@ end
 for name in string.gmatch(ARGV[4], '%S+') do
   redis.call('SADD', KEYS[2], name)
 end
+local text = 'fired\n' .. put(9, tonumber(ARGV[3])) -- first, since it may fail
 redis.call('HSET', KEYS[3], 'm:' .. ARGV[5], ARGV[8])
-return answered('fired\n' .. put(9, tonumber(ARGV[3])))
+return answered(text)

@@ -94,11 +94,12 @@ local function remove(key, entries, highest, after)
   if oldest and below(oldest, highest) then portions(entries, 'XDEL', key) end
 end
 
--- note notes the end of a task, where it has a state.
+-- note notes the end of a task, where it has a state. A key that something else
+-- uses, here and below, is left alone: it must not keep the task from ending.
 local function note(i, s, result, err)
   local key = KEYS[tonumber(ARGV[i + 4])]
   if not key then return end
-  redis.call('HSET', key, 's', s, 'at', clock())
+  if type(redis.pcall('HSET', key, 's', s, 'at', clock())) ~= 'number' then return end
   redis.call('HDEL', key, 'p', 'n')
   if result then redis.call('HSET', key, 'v', result) end
   if err then redis.call('HSET', key, 'e', err) end
@@ -107,7 +108,7 @@ end
 
 local function release(i)
   local key = KEYS[tonumber(ARGV[i + 3])]
-  if key and redis.call('GET', key) == ARGV[i + 2] then redis.call('DEL', key) end
+  if key and redis.pcall('GET', key) == ARGV[i + 2] then redis.call('DEL', key) end
 end
 
 local special = {
@@ -121,8 +122,7 @@ local special = {
     redis.call('HSET', body, ARGV[i + 2], #t .. ':' .. t .. ARGV[i + 10])
     redis.call('ZADD', delay, clock() + tonumber(ARGV[i + 8]), ARGV[i + 2])
     local key = KEYS[tonumber(ARGV[i + 4])]
-    if key and redis.call('EXISTS', key) == 1 then
-      redis.call('HSET', key, 's', 'retrying')
+    if key and redis.call('EXISTS', key) == 1 and type(redis.pcall('HSET', key, 's', 'retrying')) == 'number' then
       redis.call('HDEL', key, 'p', 'n')
     end
     return 'retried'

@@ -16,11 +16,12 @@
 -- colon, header, payload.
 local out, room = {}, {}
 
+-- fits asks even where there is no limit: a key of another type is an error
+-- before anything is written.
 local function fits(key, delayed, n, maxlen)
-  if maxlen < 0 then return true end
   local have = room[key] or redis.call(delayed and 'ZCARD' or 'XLEN', key)
   room[key] = have
-  if have + n > maxlen then return false end
+  if maxlen >= 0 and have + n > maxlen then return false end
   room[key] = have + n
   return true
 end
@@ -31,23 +32,32 @@ local function later(delay, body, id, due, t, d)
   return true
 end
 
--- special puts the task at ARGV[i] and returns the ID of the one that is in its way.
+-- place puts the task at ARGV[i] where it belongs, if its unique key is free.
+-- It returns the ID of the one that is in its way, and whether that is another.
+local function place(i, key, body, unique)
+  local id = ARGV[i]
+  local holder = unique and redis.call('SET', unique, id, 'NX', 'PX', ARGV[i + 7], 'GET')
+  if holder then return holder, true end
+  if not body then
+    redis.call('XADD', key, '*', 't', ARGV[i + 2], 'd', ARGV[i + 3])
+  elseif not later(key, body, id, ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]) then
+    return id
+  end
+end
+
+-- special puts the task at ARGV[i] and returns the ID of the one that is in its
+-- way. One that could not be put leaves nothing that says it was.
 local function special(i, key, body)
-  local id, due = ARGV[i], ARGV[i + 1]
+  local id = ARGV[i]
   local receipt, unique, state = KEYS[tonumber(ARGV[i + 4])], KEYS[tonumber(ARGV[i + 6])], KEYS[tonumber(ARGV[i + 8])]
   if receipt and not redis.call('SET', receipt, '1', 'NX', 'PX', ARGV[i + 5]) then return id end
-  if unique then
-    local holder = redis.call('SET', unique, id, 'NX', 'PX', ARGV[i + 7], 'GET')
-    if holder then
-      if receipt then redis.call('DEL', receipt) end
-      return holder
-    end
+  local ok, there, other = pcall(place, i, key, body, unique)
+  if receipt and (other or not ok) then redis.call('DEL', receipt) end
+  if not ok then
+    if unique and redis.pcall('GET', unique) == id then redis.call('DEL', unique) end
+    error(there, 0)
   end
-  if body then
-    if not later(key, body, id, due, ARGV[i + 2], ARGV[i + 3]) then return id end
-  else
-    redis.call('XADD', key, '*', 't', ARGV[i + 2], 'd', ARGV[i + 3])
-  end
+  if there then return there end
   if state then
     redis.call('HSET', state, 's', body and 'delayed' or 'waiting', 'q', ARGV[i + 10])
     redis.call('PEXPIRE', state, ARGV[i + 9])
