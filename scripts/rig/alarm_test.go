@@ -33,7 +33,7 @@ func (w *history) lamps(t *testing.T) (burn []bool) {
 // awaitLamps waits until all are on or off.
 func (w *history) awaitLamps(t *testing.T, on bool) {
 	t.Helper()
-	await(t, 20*time.Second, "the lamps", func() bool { return !slices.Contains(w.lamps(t), !on) })
+	await(t, time.Minute, "the lamps", func() bool { return !slices.Contains(w.lamps(t), !on) })
 }
 
 // checkLamps wants all to be on or off.
@@ -56,7 +56,7 @@ func (w *history) alarms() (states []string, events []sample) {
 // awaitAlarms waits for the events that there are to have been.
 func (w *history) awaitAlarms(t *testing.T, want ...string) {
 	t.Helper()
-	await(t, 20*time.Second, "alarm "+want[len(want)-1], func() bool {
+	await(t, time.Minute, "alarm "+want[len(want)-1], func() bool {
 		w.read(t)
 		states, _ := w.alarms()
 		return len(states) >= len(want)

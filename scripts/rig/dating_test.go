@@ -43,7 +43,7 @@ func (w *history) ntpLate(t *testing.T) {
 	w.export(t)
 	k := w.synchronise(t, w.zero[1].mid())
 	w.late = k.offset
-	await(t, 10*time.Second, "q ntp", func() bool { return w.status(t).Clock.Quality == "ntp" })
+	await(t, 30*time.Second, "q ntp", func() bool { return w.status(t).Clock.Quality == "ntp" })
 	w.export(t)
 	spoken := w.counter.last()
 	w.link(t, true)

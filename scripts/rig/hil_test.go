@@ -131,7 +131,7 @@ func (w *world) unplug() {
 // awaitPort waits until the agent has a serial port open.
 func (w *world) awaitPort(t *testing.T, name string) {
 	t.Helper()
-	await(t, 30*time.Second, name+" open", func() bool {
+	await(t, time.Minute, name+" open", func() bool {
 		_, status := w.try(t, 30*time.Second, "ls -l /proc/$(pidof telhub)/fd | grep -q "+name)
 		return status == 0
 	})
@@ -140,7 +140,7 @@ func (w *world) awaitPort(t *testing.T, name string) {
 // awaitCounter waits for a number of the counter's.
 func (w *world) awaitCounter(t *testing.T, n int) {
 	t.Helper()
-	await(t, 30*time.Second, fmt.Sprintf("counter %d", n), func() bool {
+	await(t, time.Minute, fmt.Sprintf("counter %d", n), func() bool {
 		w.read(t)
 		for _, v := range values(w.since(0, "counter/n")) {
 			if int(v) >= n {

@@ -209,7 +209,7 @@ func (s *status) says(text string) bool {
 func (w *history) awaitQuality(t *testing.T, from int, quality string) *arrival {
 	t.Helper()
 	var found *arrival
-	await(t, 40*time.Second, "an entry with q "+quality, func() bool {
+	await(t, time.Minute, "an entry with q "+quality, func() bool {
 		w.read(t)
 		for i := from; i < len(w.all); i++ {
 			if w.all[i].Quality == quality && w.all[i].ID.Epoch == uint64(len(w.boots)) {
