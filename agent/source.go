@@ -1,13 +1,16 @@
 package agent
 
 import (
+	"errors"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/telhub/telhub/agent/clock"
 	"github.com/telhub/telhub/agent/flash"
 	"github.com/telhub/telhub/agent/httpapi"
 	"github.com/telhub/telhub/agent/pipeline"
+	"github.com/telhub/telhub/buffer/store"
 	"github.com/telhub/telhub/drivers"
 	"github.com/telhub/telhub/uplink"
 	"github.com/telhub/telhub/uplink/frame"
@@ -137,12 +140,20 @@ func (a *Agent) spool() httpapi.Spool {
 	}
 	up := a.uplink.Status()
 	switch {
+	case refuses(up.StoreErr):
+		s.State = "full"
 	case up.StoreErr != nil:
 		s.State = "failed"
 	case st.Dropped > 0 && up.Breaker != uplink.Closed:
 		s.State = "full"
 	}
 	return s
+}
+
+// refuses reports whether all that is wrong with the store is that it is as large
+// as it may be and takes nothing new, as spool.drop = "newest" has it.
+func refuses(err error) bool {
+	return (errors.Is(err, uplink.ErrFull) || errors.Is(err, store.ErrFull)) && !errors.Is(err, syscall.ENOSPC)
 }
 
 // Sensors implements httpapi.Source.

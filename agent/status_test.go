@@ -3,15 +3,18 @@ package agent
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/telhub/telhub/agent/config"
 	"github.com/telhub/telhub/agent/httpapi"
+	"github.com/telhub/telhub/buffer/store"
 	"github.com/telhub/telhub/drivers/sim"
 	"github.com/telhub/telhub/uplink"
 	"github.com/telhub/telhub/uplink/redis/redistest"
@@ -209,6 +212,10 @@ func TestTroubleTexts(t *testing.T) {
 			"Redis does not take frames: x", "next try in 0s"},
 		{"failing disk", uplink.Status{Connected: true, Level: uplink.AOF, StoreErr: errors.New("input/output error")}, httpapi.Status{},
 			"the spool does not take frames: input/output error", cfg.Spool.Path},
+		{"disk full of other things", uplink.Status{Connected: true, Level: uplink.AOF, StoreErr: fmt.Errorf("%w: %w", store.ErrFull, syscall.ENOSPC)}, httpapi.Status{},
+			"the spool does not take frames: store: full: no space left on device", cfg.Spool.Path},
+		{"refused", uplink.Status{Connected: true, Level: uplink.AOF, StoreErr: uplink.ErrFull}, httpapi.Status{},
+			"new samples are lost and declared", "spool.max_size"},
 		{"full", uplink.Status{Connected: true, Level: uplink.AOF}, httpapi.Status{Spool: httpapi.Spool{State: "full", Dropped: 7}},
 			"the spool is full: 7 samples were dropped and declared", "spool.max_size"},
 		{"salvaged", uplink.Status{Connected: true, Level: uplink.AOF}, httpapi.Status{Spool: httpapi.Spool{Salvaged: 2}},

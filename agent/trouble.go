@@ -31,6 +31,8 @@ func (a *Agent) troubles(up *uplink.Status, s *httpapi.Status, clockTrouble stri
 	switch {
 	case a.storeErr != nil:
 		add("there is no spool: "+a.storeErr.Error(), "make "+a.cfg.Spool.Path+" writable for this user and restart; until then an outage can lose samples")
+	case refuses(up.StoreErr):
+		add("the spool is full: what it holds is kept, and new samples are lost and declared (spool.drop)", "give it more with spool.max_size, or bring Redis back")
 	case up.StoreErr != nil:
 		add("the spool does not take frames: "+up.StoreErr.Error(), "look for a full or failing disk under "+a.cfg.Spool.Path)
 	case s.Spool.State == "full":

@@ -15,7 +15,7 @@ import (
 // olderFirst stores what is older than f. After an error f cannot be stored.
 func (k *keeper) olderFirst(f *frame.Frame) error {
 	if !k.o.Store.Room(f) {
-		return errFull
+		return ErrFull
 	}
 	if err := k.declareFirst(f); err != nil {
 		return err
@@ -26,7 +26,7 @@ func (k *keeper) olderFirst(f *frame.Frame) error {
 		switch {
 		case errors.Is(err, ErrPending):
 			return err
-		case !errors.Is(err, errFull):
+		case !errors.Is(err, ErrFull):
 			// stored, or no order of frames would help
 		case f.Class == frame.Normal || l.q[l.stored].Class != frame.Normal:
 			return err

@@ -7,8 +7,9 @@ import (
 	"github.com/telhub/telhub/uplink/frame"
 )
 
-// errFull: the store has no room for a frame.
-var errFull = errors.New("store: full")
+// ErrFull: the store has no room for a frame. It is in Status.StoreErr where nothing
+// else is wrong with the store.
+var ErrFull = errors.New("store: full")
 
 // spool puts a frame into the store under a number of lane backfill, behind all
 // that is older.
@@ -41,7 +42,7 @@ func (k *keeper) spooled(f *frame.Frame) bool {
 // put is spool without regard to what is older and what becomes of f.
 func (k *keeper) put(f *frame.Frame) error {
 	if !k.o.Store.Room(f) {
-		return errFull
+		return ErrFull
 	}
 	return k.insert(f)
 }
@@ -156,7 +157,7 @@ func (k *keeper) save(l *lane, least time.Duration) error {
 func (k *keeper) copy(f *frame.Frame) error {
 	if f.Lane != frame.Alarm { // alarms do not tell where the store ends
 		if !k.o.Store.Room(f) {
-			return errFull
+			return ErrFull
 		}
 		if err := k.declareFirst(f); err != nil {
 			return err
