@@ -31,7 +31,7 @@ func TestLinkTakesItsTimeOnce(t *testing.T) {
 	if _, err := p.Exec(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(begin); took < rtt || took > 20*rtt {
+	if took := time.Since(begin); took < rtt || took > 100*rtt {
 		t.Errorf("2000 commands in a pipeline took %v, want about %v", took, rtt)
 	}
 	if n, err := srv.admin.Get(t.Context(), "n").Int(); err != nil || n != 2000 {

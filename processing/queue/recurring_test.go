@@ -80,7 +80,7 @@ func TestDueAfterALongOutage(t *testing.T) {
 	}
 	begin := time.Now()
 	dues, mark, _ = mustClock(t, Recurring{Cron: "* * * * * *"}).due(last, now, FireOne, 0)
-	if len(dues) != 1 || !mark.Equal(now) || time.Since(begin) > time.Second {
+	if len(dues) != 1 || !mark.Equal(now) || time.Since(begin) > 10*time.Second {
 		t.Errorf("one: got %v, mark %v after %v", dues, mark, time.Since(begin))
 	}
 }
@@ -244,7 +244,7 @@ func TestTickTellsWhenToComeBack(t *testing.T) {
 	if err := q.Schedule(t.Context(), Recurring{Name: "r", Every: time.Second, Task: Task{Type: "t"}}); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for fired := 0; fired < 2; {
 		n, next, err := q.Tick(t.Context(), 0)
 		if err != nil || time.Now().After(deadline) {
@@ -258,7 +258,7 @@ func TestTickTellsWhenToComeBack(t *testing.T) {
 	for id, e := range q.all(t, DefaultQueue) {
 		_, text, _ := strings.Cut(id, "@")
 		due, err := time.Parse(time.RFC3339, text)
-		if late := e.Enqueued; err != nil || due.Nanosecond() != 0 || !late.IsZero() && late.Sub(due) > 5*time.Second {
+		if late := e.Enqueued; err != nil || due.Nanosecond() != 0 || !late.IsZero() && late.Sub(due) > 30*time.Second {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
