@@ -202,14 +202,14 @@ func TestKilledInTheCommit(t *testing.T) {
 	if _, err := pool.Exec(t.Context(), slow); err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range agents {
-		for range 20 {
-			a.Frame(live, 3)
-			a.Frame(alarm, 1)
-			a.Gap(live, 2, 5, "store_full")
-		}
-	}
 	for range 5 {
+		for _, a := range agents {
+			for range 10 {
+				a.Frame(live, 3)
+				a.Frame(alarm, 1)
+				a.Gap(live, 2, 5, "store_full")
+			}
+		}
 		p := spawn(t, srv.Addr(), pool.Config().ConnString(), "", 1)
 		eventually(t, "a commit under way", func() bool {
 			return strings.Contains(value(t, pool, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query ILIKE 'commit%' AND datname = current_database()"), "1")
