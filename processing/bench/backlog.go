@@ -46,7 +46,7 @@ func (p place) backlog(ctx context.Context, c Contender, k Case, rate float64, d
 	}
 	return Backlog{
 		Bulk: k.Tasks, Left: left, Rate: rate, Critical: s.ledger.Waits(k.Tasks, n),
-		BulkPerSecond: float64(n-left-critical) / took.Seconds(), Audit: s.ledger.Audit(),
+		BulkPerSecond: quotient(float64(n-left-critical), took.Seconds()), Audit: s.ledger.Audit(),
 	}, nil
 }
 

@@ -132,14 +132,14 @@ func (x *Shards) account(l *Ledger, before, after []meter) {
 	}
 	f := &x.Flood
 	f.Seconds = end.Sub(before[len(before)-1].at).Seconds()
-	f.PerSecond = float64(n) / f.Seconds
+	f.PerSecond = quotient(float64(n), f.Seconds)
 	last := len(before) - 1
 	f.Cost = after[last].since(before[last], n)
 	f.Cost.RedisUS = 0
 	for i := range before {
 		cpu := after[i].redis.CPU - before[i].redis.CPU
 		f.Cost.RedisUS += float64(cpu.Nanoseconds()) / 1000 / float64(n)
-		x.Busiest = max(x.Busiest, cpu.Seconds()/f.Seconds)
+		x.Busiest = max(x.Busiest, quotient(cpu.Seconds(), f.Seconds))
 	}
 	f.Wait, f.Audit = l.Waits(0, n), l.Audit()
 }

@@ -45,6 +45,15 @@ type Cost struct {
 	Allocs   float64 `json:"allocs"`
 }
 
+// quotient is a / b, and 0 where b is none: a run may be too short to measure, and
+// JSON has no infinity.
+func quotient(a, b float64) float64 {
+	if b <= 0 {
+		return 0
+	}
+	return a / b
+}
+
 // since is the cost of each of n tasks.
 func (m meter) since(before meter, n int) Cost {
 	each := float64(max(n, 1))

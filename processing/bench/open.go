@@ -116,10 +116,10 @@ func (p place) open(ctx context.Context, c Contender, k Case, rate float64, d ti
 	}
 	wall := after.at.Sub(before.at)
 	return Open{
-		Rate: rate, Sent: float64(n) / sent.Seconds(), Seconds: d.Seconds(),
+		Rate: rate, Sent: quotient(float64(n), sent.Seconds()), Seconds: d.Seconds(),
 		Wait: s.ledger.Waits(0, n), Total: s.ledger.Totals(0, n),
-		Redis:  (after.redis.CPU - before.redis.CPU).Seconds() / wall.Seconds(),
-		Client: (after.client - before.client).Seconds() / wall.Seconds(),
+		Redis:  quotient((after.redis.CPU - before.redis.CPU).Seconds(), wall.Seconds()),
+		Client: quotient((after.client - before.client).Seconds(), wall.Seconds()),
 		Audit:  s.ledger.Audit(),
 	}, nil
 }

@@ -70,6 +70,9 @@ func TestRateOf(t *testing.T) {
 	if err != nil || got != 166666.67 {
 		t.Errorf("got %v, %v", got, err)
 	}
+	if got, err := rateOf(strings.Replace(out, "166666.67", "inf", 1)); err != nil || got != 0 {
+		t.Errorf("of too few requests: got %v, %v; want 0", got, err)
+	}
 	for _, bad := range []string{"", "WARNING: nothing", "\"test\",\"rps\"\n"} {
 		if got, err := rateOf(bad); err == nil {
 			t.Errorf("%q: got %v and no error", bad, got)

@@ -185,7 +185,7 @@ func (s *session) settle(ctx context.Context, before meter, n int, stop func() e
 		end = after.at
 	}
 	f.Seconds = end.Sub(before.at).Seconds()
-	f.PerSecond = float64(n) / f.Seconds
+	f.PerSecond = quotient(float64(n), f.Seconds)
 	f.Cost = after.since(before, n)
 	f.Wait = s.ledger.Waits(0, n)
 	f.Audit = s.ledger.Audit()
@@ -218,7 +218,7 @@ func (p place) split(ctx context.Context, c Contender, k Case) (x Split, err err
 	if err != nil {
 		return x, err
 	}
-	x.EnqueuePerSecond = float64(k.Tasks) / full.at.Sub(empty.at).Seconds()
+	x.EnqueuePerSecond = quotient(float64(k.Tasks), full.at.Sub(empty.at).Seconds())
 	x.EnqueueCost = full.since(empty, k.Tasks)
 	x.BytesQueued = float64(full.redis.Memory-empty.redis.Memory) / float64(k.Tasks)
 	stop, err := s.sys.Work(ctx, k.Workers, s.ledger.handler(k.Handler))

@@ -48,7 +48,7 @@ func (p place) script(ctx context.Context, k Case) (c Ceiling, err error) {
 	if err != nil {
 		return c, err
 	}
-	c.PerSecond = float64(n*scriptBatch) / after.at.Sub(before.at).Seconds()
+	c.PerSecond = quotient(float64(n*scriptBatch), after.at.Sub(before.at).Seconds())
 	c.RedisUS = after.since(before, n*scriptBatch).RedisUS
 	return c, nil
 }
