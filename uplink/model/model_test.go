@@ -14,14 +14,21 @@ import (
 // -rapid.checks does not say otherwise.
 const histories = 5000
 
+// seed makes the tests of a change explore the same histories each time; with
+// forEnv it is another one at each run, for those who look for what is new.
+const seed = 1
+
 // forEnv asks for as many histories as fit into a time instead.
 const forEnv = "TELHUB_MODEL_FOR"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
-	if !given {
+	given := map[string]bool{}
+	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	if limit() == 0 && !given["rapid.seed"] && !given["rapid.failfile"] {
+		flag.Set("rapid.seed", fmt.Sprint(seed))
+	}
+	if !given["rapid.checks"] {
 		n := histories
 		if raceEnabled {
 			n /= 20
@@ -56,7 +63,12 @@ func check(t *testing.T, c config, limit time.Duration) int64 {
 			t.Run(half, func(t *testing.T) {
 				t.Parallel()
 				for once := true; once || time.Since(begun) < limit; once = false {
-					rapid.Check(t, func(rt *rapid.T) { explore(t, rt, c) })
+					rapid.Check(t, func(rt *rapid.T) {
+						if half == "b" {
+							rapid.Bool().Draw(rt, "second half") // of the same seed other histories
+						}
+						explore(t, rt, c)
+					})
 				}
 			})
 		}
