@@ -241,6 +241,10 @@ func TestDatesOfALossOverTwoBoots(t *testing.T) {
 	if got := a.join(b); got != want {
 		t.Errorf("undated: got %+v, want %+v", got, want)
 	}
+	a.Dating = ntp(5000) // says that the earlier boot came after the later one: b's date is wrong, or a's
+	if got := a.join(b); got != want {
+		t.Errorf("clocks that contradict the order: got %+v, want %+v", got, want)
+	}
 }
 
 func TestNotesStayBounded(t *testing.T) {

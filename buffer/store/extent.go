@@ -40,6 +40,9 @@ func (e Extent) join(next Extent) Extent {
 		dated := e.Dating.Quality != frame.Unset && next.Dating.Quality != frame.Unset
 		shift := e.Dating.Offset - next.Dating.Offset
 		t0, t1, known = t0+shift, next.T1, known && dated
+		if t0 > next.T0 {
+			known = false // by its dates an earlier boot came later: one of the two clocks was wrong
+		}
 	}
 	sum.T0, sum.T1 = min(next.T0, t0), max(next.T1, t1)
 	if sum.T0Known = known && next.T0Known; !sum.T0Known {
