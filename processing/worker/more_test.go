@@ -79,10 +79,6 @@ func TestWhatWasGivenBackOfAPausedQueueWaitsForItsResume(t *testing.T) {
 
 func TestValkey(t *testing.T) {
 	s := redistest.StartValkey(t)
-	if s == nil {
-		t.Log("NOT TESTED: there is no valkey-server in PATH")
-		return
-	}
 	q := openQueue(t, s.URL(), queue.Options{Shards: 2})
 	seen := newTally()
 	ids := enqueue(t, q, 1000, "a", func(x *queue.Task) { x.Class = queue.Class(len(x.ID) % queue.NumClasses) })

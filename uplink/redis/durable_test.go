@@ -154,10 +154,6 @@ func TestLostReplicaLowersTheLevel(t *testing.T) {
 
 func TestLogTurnedOffLowersTheLevel(t *testing.T) {
 	srv := redistest.StartValkey(t, "--appendonly", "yes")
-	if srv == nil {
-		t.Log("NOT TESTED: WAITAOF needs a valkey-server 8 in PATH, and there is none")
-		return
-	}
 	s, _ := level(t, srv.Addr(), "auto")
 	p := &pump{s: s}
 	p.until(t, 3)
@@ -174,10 +170,6 @@ func TestLogTurnedOffLowersTheLevel(t *testing.T) {
 
 func TestLogConfirms(t *testing.T) {
 	srv := redistest.StartValkey(t, "--appendonly", "yes", "--appendfsync", "everysec")
-	if srv == nil {
-		t.Log("NOT TESTED: WAITAOF needs a valkey-server 8 or redis-server 7.2 in PATH, and there is none")
-		return
-	}
 	want := logLevel(srv)
 	wantLevels(t, srv, map[string]uplink.Durability{"auto": want, "aof": want, "replica": want, "memory": uplink.Memory})
 	s, _ := level(t, srv.Addr(), "auto")
@@ -197,10 +189,6 @@ func TestLogConfirms(t *testing.T) {
 
 func TestReplicaAndLogConfirm(t *testing.T) {
 	srv := redistest.StartValkey(t, "--appendonly", "yes")
-	if srv == nil {
-		t.Log("NOT TESTED: WAITAOF needs a valkey-server 8 or redis-server 7.2 in PATH, and there is none")
-		return
-	}
 	srv.StartReplica()
 	s, d := level(t, srv.Addr(), "auto")
 	if d.String() != "replica" || !s.level.aof {
@@ -312,10 +300,6 @@ func wantLevel(t *testing.T, s *Sink, want uplink.Durability) {
 // what has gone is watch's business, which gives it time.
 func TestLevelOfAServerThatChanges(t *testing.T) {
 	srv := redistest.StartValkey(t)
-	if srv == nil {
-		t.Log("NOT TESTED: WAITAOF needs a valkey-server 8 in PATH, and there is none")
-		return
-	}
 	s, _ := level(t, srv.Addr(), "auto")
 	p := &pump{s: s}
 	p.until(t, 3)
