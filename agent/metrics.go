@@ -32,6 +32,7 @@ func (a *Agent) registerMetrics() {
 		func() float64 { return float64(a.clock.Status().Jumps) })
 	r.CounterFunc(prefix+"samples_redated_total", "Samples delivered with a date that was not known when they were taken.",
 		func() float64 { return float64(a.uplink.Status().Counters.Redated) })
+	a.registerState(r)
 	a.registerAlarms(r)
 	a.registerQueue(r)
 	a.registerSensors(r)
@@ -39,6 +40,17 @@ func (a *Agent) registerMetrics() {
 	a.registerLanes(r)
 	a.registerSpool(r)
 	a.registerFlash(r)
+}
+
+// registerState registers what the page and /health say in words, so that one
+// who only scrapes learns of it, too.
+func (a *Agent) registerState(r *metrics.Registry) {
+	r.GaugeFunc(prefix+"device_info", "Constant 1; labels say which device this is and what its board is.", func() float64 { return 1 },
+		metrics.Label{Name: "name", Value: a.cfg.Device}, metrics.Label{Name: "board", Value: a.board.Name})
+	r.GaugeFunc(prefix+"problems", "Problems that /api/status lists, each with its cure.",
+		func() float64 { return float64(len(a.Status().Problems)) })
+	r.GaugeFunc(prefix+"ready", "1 while samples are acquired and can be delivered or kept, as /health/ready says.",
+		func() float64 { return boolean(a.Health().Ready) })
 }
 
 func (a *Agent) registerQueue(r *metrics.Registry) {
@@ -166,6 +178,8 @@ func (a *Agent) registerUplink(r *metrics.Registry) {
 		stat(func(s *uplink.Status) float64 { return boolean(s.Live) }))
 	r.GaugeFunc(prefix+"uplink_fenced", "1 when another agent has taken over this device's name.",
 		stat(func(s *uplink.Status) float64 { return boolean(s.Fenced) }))
+	r.GaugeFunc(prefix+"uplink_awaiting_time", "1 while nothing is sent because clock.require_sync waits for the time.",
+		stat(func(s *uplink.Status) float64 { return boolean(s.AwaitingTime) }))
 	r.GaugeFunc(prefix+"uplink_durability", "Level in force: 0 memory, 1 age, 2 aof, 3 replica.",
 		stat(func(s *uplink.Status) float64 { return float64(s.Level) }))
 	r.GaugeFunc(prefix+"uplink_unconfirmed_frames", "Frames in memory that Redis has accepted and not confirmed as durable.",
@@ -206,6 +220,10 @@ func (a *Agent) registerSpool(r *metrics.Registry) {
 	r.GaugeFunc(prefix+"spool_bytes", "Bytes that the spool takes on disk.", func() float64 { return float64(a.spool().Bytes) })
 	r.GaugeFunc(prefix+"spool_max_bytes", "Bytes that it may take.", func() float64 { return float64(a.spool().MaxBytes) })
 	r.GaugeFunc(prefix+"spool_oldest_seconds", "Age of the oldest frame in the spool.", func() float64 { return a.spool().Oldest })
+	r.GaugeFunc(prefix+"spool_up", "1 while the spool takes frames; 0: it could not be opened, its disk fails, or it is full and keeps what it has.",
+		func() float64 { return boolean(a.store != nil && a.uplink.Status().StoreErr == nil) })
+	r.CounterFunc(prefix+"spool_salvaged_files_total", "Damaged files of the spool that were set aside, at the start or since.",
+		func() float64 { return float64(a.spool().Salvaged) })
 }
 
 func boolean(b bool) float64 {

@@ -46,6 +46,12 @@ var contract = []struct{ name, kind, series string }{
 	{"bus_recoveries_total", "counter", `{bus="i2c1",step="reopen"}`},
 	{"clock_quality", "gauge", ""},
 	{"build_info", "gauge", `{version="v1.2.3"}`},
+	{"device_info", "gauge", `{name="pi-01",board="rig"}`},
+	{"problems", "gauge", ""},
+	{"ready", "gauge", ""},
+	{"spool_up", "gauge", ""},
+	{"spool_salvaged_files_total", "counter", ""},
+	{"uplink_awaiting_time", "gauge", ""},
 }
 
 // scrape returns the lines of /metrics, the values of series by their names.
@@ -86,7 +92,7 @@ func TestMetricsOfTheContract(t *testing.T) {
 	}
 	for series, want := range map[string]string{
 		"queue_capacity": "8192", "workers": "2", "circuit_breaker_state": "0", "uplink_connected": "1", "uplink_live": "1",
-		`backpressure_period_factor{class="normal"}`: "1",
+		`backpressure_period_factor{class="normal"}`: "1", "ready": "1", "problems": "0", "spool_up": "1", "uplink_awaiting_time": "0",
 		`sensor_up{sensor="board"}`:                  "1", `build_info{version="v1.2.3"}`: "1", `samples_lost_total{cause="store_full"}`: "0",
 	} {
 		if got := values[prefix+series]; got != want {
