@@ -60,6 +60,14 @@ func (m *Metrics) Telemetry(group string, read func() telemetry.Stats) {
 	m.registry.MustRegister(c)
 }
 
+// TelemetryRunning adds whether streams are read. It is called once.
+func (m *Metrics) TelemetryRunning(running func() bool) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: namespace, Subsystem: "telemetry", Name: "running",
+		Help: "1 while telhub's streams are read; 0: the database has not been ready since the start, and nothing is.",
+	}, func() float64 { return number(running()) }))
+}
+
 // Describe implements prometheus.Collector.
 func (c *telemetryCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range c.series {

@@ -17,10 +17,13 @@ func TestTelemetrySeries(t *testing.T) {
 	s.Lags = []telemetry.Lag{{Stream: "telhub:{0}:live", Pending: 4, Waiting: -1, Oldest: 2 * time.Second}}
 	m.Telemetry("storage", func() telemetry.Stats { return s })
 	m.Telemetry("alarms", func() telemetry.Stats { return telemetry.Stats{} })
+	running := true
+	m.TelemetryRunning(func() bool { return running })
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	text := w.Body.String()
 	for _, want := range []string{
+		"ttp_telemetry_running 1",
 		`ttp_telemetry_frames_total{group="storage"} 7`,
 		`ttp_telemetry_frames_total{group="alarms"} 0`,
 		`ttp_telemetry_store_errors_total{group="storage"} 3`,
@@ -36,5 +39,9 @@ func TestTelemetrySeries(t *testing.T) {
 	}
 	if strings.Contains(text, "ttp_telemetry_lag_entries") || strings.Contains(text, `lane="alarm"`) {
 		t.Error("what is not known is shown")
+	}
+	running = false
+	if !strings.Contains(gathered(t, m), "ttp_telemetry_running 0\n") {
+		t.Error("ttp_telemetry_running does not say that nothing is read")
 	}
 }

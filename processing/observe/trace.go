@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -85,6 +86,16 @@ func (t *Tracer) Failures() (n uint64, last string) {
 		last = *s
 	}
 	return t.exporter.failed.Load(), last
+}
+
+// Traces adds how many deliveries of spans failed. A nil Tracer has none.
+func (m *Metrics) Traces(t *Tracer) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: namespace, Name: "trace_export_failures_total", Help: "Deliveries of spans that the receiver did not take; those spans are gone.",
+	}, func() float64 {
+		n, _ := t.Failures()
+		return float64(n)
+	}))
 }
 
 // Middleware makes a span of each attempt.

@@ -3,6 +3,7 @@ package observe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -159,6 +160,8 @@ func TestExportOverHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := tr.Middleware()(func(context.Context, *queue.Delivery) ([]byte, error) { return nil, nil })
+	m := NewMetrics("v1")
+	m.Traces(tr)
 	for want := range uint64(2) {
 		h(t.Context(), &queue.Delivery{Task: queue.Task{Type: "x"}})
 		if err := tr.provider.ForceFlush(t.Context()); err != nil {
@@ -166,6 +169,9 @@ func TestExportOverHTTP(t *testing.T) {
 		}
 		if n, last := tr.Failures(); n != want || want > 0 && !strings.Contains(last, "400") {
 			t.Errorf("after %d: %d failures, %q", want+1, n, last)
+		}
+		if line := fmt.Sprintf("ttp_trace_export_failures_total %d\n", want); !strings.Contains(gathered(t, m), line) {
+			t.Errorf("no line %q", line)
 		}
 	}
 	if p := path.Load(); p != "POST /v1/traces" {

@@ -82,6 +82,7 @@ func (e *env) newDaemon(cfg *config.Config, q *queue.Queue) (*daemon, error) {
 	}); err != nil {
 		return nil, err
 	}
+	d.metrics.Traces(d.tracer)
 	reserved := cfg.Worker.Reserved
 	if reserved == 0 {
 		reserved = -1 // which means none there

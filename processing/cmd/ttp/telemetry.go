@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -26,6 +27,7 @@ type telemetry struct {
 	dispatcher *postgres.Dispatcher
 	keeper     *postgres.Keeper
 	trimmer    *consumer.Trimmer // nil: off
+	reading    atomic.Bool       // the schema is there, and frames are read
 }
 
 // Names of the consumer groups.
@@ -79,6 +81,7 @@ func (d *daemon) openTelemetry() (err error) {
 	}
 	d.metrics.Telemetry(groupStorage, t.storage.Stats)
 	d.metrics.Telemetry(groupAlarms, t.alarms.Stats)
+	d.metrics.TelemetryRunning(t.reading.Load)
 	return nil
 }
 
@@ -112,6 +115,8 @@ func (d *daemon) runTelemetry(ctx context.Context) {
 	if !d.migrate(ctx) {
 		return
 	}
+	t.reading.Store(true)
+	defer t.reading.Store(false)
 	var parts sync.WaitGroup
 	parts.Go(func() { t.storage.Run(ctx) })
 	parts.Go(func() { t.alarms.Run(ctx) })

@@ -89,6 +89,9 @@ func TestTelemetryFromStreamToBalance(t *testing.T) {
 	if _, body := p.get("/health/detailed"); !strings.Contains(body, `"name":"postgres","ok":true`) {
 		t.Errorf("health: %s", body)
 	}
+	if _, body := p.get("/metrics"); !strings.Contains(body, "\nttp_telemetry_running 1\n") {
+		t.Error("/metrics does not say that streams are read")
+	}
 
 	if out := x.do(0, "telemetry", "audit", "--streams", "--rows"); !strings.Contains(out, "pi-01") || !strings.Contains(out, "balanced, nothing is unexplained") {
 		t.Errorf("audit: %s", out)
@@ -147,6 +150,9 @@ func TestTelemetryWithoutItsDatabase(t *testing.T) {
 		_, body := p.get("/health/detailed")
 		return strings.Contains(body, `"name":"postgres","ok":false`)
 	})
+	if _, body := p.get("/metrics"); !strings.Contains(body, "\nttp_telemetry_running 0\n") {
+		t.Error("/metrics does not say that nothing is read")
+	}
 	stop()
 	if out := x.do(1, "check"); !strings.Contains(out, "check postgres.url") {
 		t.Errorf("check: %s", out)
