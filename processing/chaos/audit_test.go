@@ -37,6 +37,9 @@ func (s *scene) finish(p promise, servers ...*redis.Client) {
 	s.producer.enough.Store(p.endless)
 	s.produced()
 	s.row.Tasks = s.producer.n
+	if err := s.producer.close(s.t.Context()); err != nil {
+		s.t.Error(err)
+	}
 	s.reach(s.producer.n)
 	s.settle(servers)
 	for _, c := range s.crews {
@@ -131,9 +134,10 @@ func (s *scene) judge(p promise) {
 	if p.quiet && r.Again > 0 {
 		s.t.Errorf("%d executions too many", r.Again)
 	}
-	s.producer.mu.Lock()
-	defer s.producer.mu.Unlock()
-	r.Offered, r.Renewed = s.producer.again, s.producer.renewed
+	if k := s.producer.keeper; k != nil {
+		stats := k.Stats()
+		r.Offered, r.Renewed = int(stats.Offered), int(stats.Renewed)
+	}
 }
 
 // tally reads the workers' logs.

@@ -20,7 +20,7 @@ func TestEffectsOnce(t *testing.T) {
 	producer.DropOneIn.Store(pick[int64](20, 100))
 	c := s.newCrew(3, role{URL: "redis://" + workers.Addr() + "/0", FailOne: 1000})
 	n := pick(6000, 1_000_000)
-	s.produce(n, 0)
+	s.produceAndKeep(n, 0)
 	faults := pick(3, 60)
 	for i := range faults {
 		s.reach(n * (i + 1) / (faults + 4))
@@ -32,7 +32,7 @@ func TestEffectsOnce(t *testing.T) {
 			producer.Cut()
 			s.fault("all connections cut", 1)
 		case 2:
-			s.crashServer(srv, true)
+			s.crash(srv, true)
 		}
 	}
 	s.reach(n)

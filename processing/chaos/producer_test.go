@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,16 +16,16 @@ const endless = 100_000_000
 // Of the producer.
 const (
 	batch = 100 // tasks of one call
-	// horizon is how long a producer keeps what it has sent: appendfsync
-	// everysec syncs each second and may be held up for two more, and a replica
-	// that Sentinel promotes is cut off for a moment before.
+	// horizon is how long what was taken is kept for a server that forgets:
+	// appendfsync everysec syncs each second and may be held up for two more, and a
+	// replica that Sentinel promotes is cut off for a moment before.
 	horizon = 6 * time.Second
 )
 
 // producer enqueues the tasks c0, c1, …, until all are taken, or it is told that
 // it is enough.
 type producer struct {
-	q      *queue.Queue
+	q      taker
 	n      int     // at most; once done is closed: how many they were
 	rate   float64 // tasks/s; 0: as fast as it goes
 	enough atomic.Bool
@@ -35,28 +34,38 @@ type producer struct {
 	err   error         // guarded by done
 	taken atomic.Int64
 
-	mu      sync.Mutex // guards what follows
-	offers  []offer
-	again   int // tasks offered again after a server was lost
-	renewed int // of those: the server had lost them
-	early   int // tasks of which the first receipt said that they were there before
+	keeper *queue.Producer // nil: the servers forget nothing
+	early  int             // tasks of which the first receipt said that they were there before; guarded by done
 }
 
-// offer is a batch that was taken.
-type offer struct {
-	first, n int
-	at       time.Time
+// taker is a *queue.Queue or a *queue.Producer.
+type taker interface {
+	Enqueue(ctx context.Context, tasks ...*queue.Task) ([]queue.Receipt, error)
 }
 
 // produce begins to enqueue n tasks.
 func (s *scene) produce(n int, rate float64) *producer {
 	s.t.Helper()
-	p := &producer{q: s.q, n: n, rate: rate, done: make(chan struct{})}
+	return s.run(&producer{q: s.q, n: n, rate: rate, done: make(chan struct{})})
+}
+
+// produceAndKeep is produce for a server that forgets.
+func (s *scene) produceAndKeep(n int, rate float64) *producer {
+	s.t.Helper()
+	k, err := s.q.Producer(s.t.Context(), queue.ProducerOptions{Horizon: horizon})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return s.run(&producer{q: k, keeper: k, n: n, rate: rate, done: make(chan struct{})})
+}
+
+func (s *scene) run(p *producer) *producer {
 	s.producer = p
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
 	s.t.Cleanup(func() {
 		cancel()
 		<-p.done
+		p.close(ctx) // does not wait: ctx is done
 	})
 	go p.run(ctx) // until all are taken, or the scene's end
 	return p
@@ -79,10 +88,7 @@ func (p *producer) run(ctx context.Context) {
 			p.err = fmt.Errorf("tasks %d to %d: %w", first, first+n-1, err)
 			return
 		}
-		p.mu.Lock()
 		p.early += there
-		p.offers = append(p.offers, offer{first, n, time.Now()})
-		p.mu.Unlock()
 		p.taken.Add(int64(n))
 	}
 }
@@ -119,25 +125,12 @@ func (p *producer) offer(ctx context.Context, first, n int) (there int, err erro
 	}
 }
 
-// repeat offers again what was taken within the horizon before a server was lost.
-func (p *producer) repeat(ctx context.Context, lost time.Time) error {
-	p.mu.Lock()
-	var again []offer
-	for _, o := range p.offers {
-		if o.at.After(lost.Add(-horizon)) {
-			again = append(again, o)
-		}
+// close waits until the server has held everything for a horizon.
+func (p *producer) close(ctx context.Context) error {
+	if p.keeper == nil {
+		return nil
 	}
-	p.mu.Unlock()
-	for _, o := range again {
-		there, err := p.offer(ctx, o.first, o.n)
-		if err != nil {
-			return err
-		}
-		p.mu.Lock()
-		p.again += o.n
-		p.renewed += o.n - there
-		p.mu.Unlock()
-	}
-	return nil
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return p.keeper.Close(ctx)
 }

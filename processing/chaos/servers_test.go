@@ -29,28 +29,18 @@ func redisKilled(t *testing.T, name string, power bool) *scene {
 	srv := redistest.Start(t, everysec...)
 	s.open(srv.URL())
 	s.newCrew(2, role{URL: srv.URL(), Takes: time.Millisecond})
-	s.produce(endless, 1000)
+	s.produceAndKeep(endless, 1000)
 	for i := range pick(2, 15) {
 		s.reach(pick(1000, 6000) * (i + 1))
-		s.crashServer(srv, power)
+		s.crash(srv, power)
 	}
 	s.finish(promise{rewinds: true, endless: true}, client(t, srv))
 	return s
 }
 
-// crashServer does that to a server, and lets the producer offer again what it
-// had sent last.
-func (s *scene) crashServer(srv *redistest.Server, power bool) {
-	s.t.Helper()
-	lost := s.crash(srv, power)
-	if err := s.producer.repeat(s.t.Context(), lost); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 // crash kills a server, cuts from half a second to a second off its log if its
-// power fails, too, and brings it back. It returns when it was lost.
-func (s *scene) crash(srv *redistest.Server, power bool) (lost time.Time) {
+// power fails, too, and brings it back.
+func (s *scene) crash(srv *redistest.Server, power bool) {
 	s.t.Helper()
 	log := ""
 	synced := int64(0)
@@ -59,7 +49,6 @@ func (s *scene) crash(srv *redistest.Server, power bool) (lost time.Time) {
 		wait(s.t, time.Second)
 	}
 	srv.Kill()
-	lost = time.Now()
 	s.fault("Redis killed", 1)
 	if power {
 		_, size := logOf(s.t, srv)
@@ -71,7 +60,6 @@ func (s *scene) crash(srv *redistest.Server, power bool) (lost time.Time) {
 	}
 	wait(s.t, 200*time.Millisecond)
 	srv.Start()
-	return lost
 }
 
 // logOf finds the append-only file that a server writes, and its length.

@@ -100,9 +100,14 @@ func task(x *zerolog.Event, d *queue.Delivery) *zerolog.Event {
 	return x
 }
 
+// Taker is a *queue.Queue or a *queue.Producer.
+type Taker interface {
+	Enqueue(ctx context.Context, tasks ...*queue.Task) ([]queue.Receipt, error)
+}
+
 // Enqueuer enqueues with metrics and spans. Metrics and Tracer may be nil.
 type Enqueuer struct {
-	Queue   *queue.Queue
+	Queue   Taker
 	Metrics *Metrics
 	Tracer  *Tracer
 }

@@ -63,8 +63,12 @@ func (d *Dispatcher) Wake() {
 	}
 }
 
-// Run dispatches until ctx ends.
+// Run dispatches until ctx ends. It begins with what was sent last before: a
+// Redis that lost power meanwhile may have forgotten it, and knows it by its ID if not.
 func (d *Dispatcher) Run(ctx context.Context) {
+	if _, err := d.pool.Exec(ctx, outboxRecall, recallTime); err != nil {
+		d.o.Log.Warn("cannot send the last alarms again", "error", explain(err))
+	}
 	sick := false
 	for {
 		n, err := d.Dispatch(ctx)
@@ -95,7 +99,13 @@ func (d *Dispatcher) Run(ctx context.Context) {
 // dispatchTime bounds one Dispatch: its transaction waits for Redis.
 const dispatchTime = 10 * time.Second
 
+// recallTime is how much of the outbox a start sends again.
+const recallTime = 15 * time.Second
+
 const (
+	// What was sent last; half an hour is well below the time for which the queue knows an ID.
+	outboxRecall = `UPDATE telhub.outbox SET sent = NULL
+		WHERE sent >= (SELECT max(sent) FROM telhub.outbox) - $1::interval AND sent >= now() - interval '30 minutes'`
 	outboxTake = `SELECT id, correlation, payload FROM telhub.outbox WHERE sent IS NULL AND due <= now()
 		ORDER BY due LIMIT $1 FOR UPDATE SKIP LOCKED`
 	outboxSent = `UPDATE telhub.outbox SET sent = now(), attempts = attempts + 1, error = NULL WHERE id = ANY($1::text[])`

@@ -24,6 +24,7 @@ type telemetry struct {
 	db         *pgxpool.Pool
 	storage    *consumer.Consumer
 	alarms     *consumer.Consumer
+	producer   *queue.Producer // of the dispatcher: alarms outlive a Redis that forgets
 	dispatcher *postgres.Dispatcher
 	keeper     *postgres.Keeper
 	trimmer    *consumer.Trimmer // nil: off
@@ -56,7 +57,10 @@ func (d *daemon) openTelemetry() (err error) {
 		return err
 	}
 	log := d.slog("telemetry")
-	enqueuer := &observe.Enqueuer{Queue: d.q, Metrics: d.metrics, Tracer: d.tracer}
+	if t.producer, err = d.q.Producer(d.ctx, queue.ProducerOptions{}); err != nil {
+		return err
+	}
+	enqueuer := &observe.Enqueuer{Queue: t.producer, Metrics: d.metrics, Tracer: d.tracer}
 	t.dispatcher = postgres.NewDispatcher(t.db, enqueuer, postgres.DispatcherOptions{Class: queue.Critical, Log: log})
 	t.keeper = &postgres.Keeper{Pool: t.db, Keep: c.Keep, Log: log}
 	options := consumer.Options{
@@ -112,6 +116,7 @@ func (d *daemon) runTelemetry(ctx context.Context) {
 	}
 	defer t.redis.Close()
 	defer t.db.Close()
+	defer t.producer.Close(ctx) // what it keeps, the dispatcher sends again at the next start
 	if !d.migrate(ctx) {
 		return
 	}
