@@ -25,6 +25,11 @@ run: ## build and start the demo: simulated board, page on http://127.0.0.1:9155
 	$(BUILD) -gcflags='all=-N -l' -o bin/telhub-demo ./agent/cmd/telhub-demo
 	@exec bin/telhub-demo $(ARGS)
 
+.PHONY: demo
+demo: ## build bin/telhub-demo for this machine, optimised
+	@mkdir -p bin
+	$(BUILD) -o bin/telhub-demo ./agent/cmd/telhub-demo
+
 .PHONY: build
 build: ## build bin/telhub for this machine
 	@mkdir -p bin
@@ -49,6 +54,10 @@ release: ## packages of a clean tree, with checksums signed by minisign: KEY=sec
 	@test -z "$$(git status --porcelain)" || { echo "release: the tree has changes: commit them first" >&2; exit 1; }
 	@$(MAKE) -s packages
 	scripts/release.sh '$(KEY)' '$(PUB)'
+
+.PHONY: images
+images: ## build container images telhub, telhub-demo, ttp with docker, podman or buildah: PLATFORM=linux/arm64 TAG=dev
+	scripts/images.sh '$(VERSION)' '$(BUILT)' $(ARGS)
 
 .PHONY: flash
 flash: ## put dist/telhub-linux-* onto a board, by ssh: HOST=user@board, or FLEET=hosts.txt
@@ -87,6 +96,10 @@ test-packages: ## install, upgrade, remove and purge the packages under real sys
 test-flash: build ## flash a board, good and bad programs, over real ssh, with cuts; Debian, root; 6 minutes
 	$(BUILD) -ldflags '$(LDFLAGS) -X main.version=$(VERSION)-next' -o bin/telhub-next ./agent/cmd/telhub
 	scripts/test-flash.sh bin/telhub bin/telhub-next
+
+.PHONY: test-container
+test-container: ## build the images, run them and the compose files for real, locked down; Debian, root; 10 minutes
+	scripts/test-container.sh '$(VERSION)' '$(BUILT)'
 
 .PHONY: test-outage
 test-outage: ## end-to-end tests at full length: outages, lost replies, power cuts; 10 minutes

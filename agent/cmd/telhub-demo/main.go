@@ -1,7 +1,9 @@
 // Command telhub-demo shows telhub without hardware and without a server: a
 // simulated board, through the same code as a real one, and an in-process
 // server that speaks Redis' protocol. With REDIS_URL set, frames go there
-// instead.
+// instead. The variables TELEMETRY_ of telhub go before the demo's own
+// configuration, so that in a container it can be a board of any name with the
+// password in a file.
 //
 //	o + Enter   starts or ends an outage
 //	Ctrl-C      ends the demo with a summary
@@ -9,6 +11,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -77,7 +80,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return err
 	}
 	defer b.close()
-	srv, err := newServer(os.Getenv("REDIS_URL"))
+	srv, err := newServer(cmp.Or(os.Getenv("TELEMETRY_REDIS_URL"), os.Getenv("REDIS_URL")))
 	if err != nil {
 		return err
 	}
@@ -90,7 +93,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		_, err := io.WriteString(stdout, text)
 		return err
 	}
-	cfg, err := config.Parse("demo", []byte(text), nil)
+	cfg, err := config.Parse("demo", []byte(text), os.Environ())
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Starts Redis with users whose passwords are files in /run/secrets. They stand
+# in no argument, no variable and no log; Redis gets their SHA-256 only.
+set -eu
+umask 077
+user() { # user NAME RULES...
+	name=$1
+	shift
+	[ -s "/run/secrets/redis_$name" ] || { echo "start.sh: /run/secrets/redis_$name is missing or empty: see secrets.sh" >&2; exit 1; }
+	hash=$(printf %s "$(cat "/run/secrets/redis_$name")" | sha256sum)
+	echo "user $name on #${hash%% *} resetchannels -@all $*"
+}
+# WAITAOF tells agents what is on disk; older servers do not know the word.
+case $(redis-server --version) in *v=7.[01].*) waitaof='' ;; *) waitaof=+waitaof ;; esac
+{
+	# Without a password: enough for a health check and nothing else.
+	echo 'user default on nopass resetkeys resetchannels -@all +ping'
+	user telhub "~telhub:* +evalsha +eval +hget +hset +xadd +info +command|info +wait $waitaof +xread +xrevrange +hgetall"
+	user ttp '~ttp:* ~telhub:* +@read +@write +@stream +@scripting +@connection +info +time'
+	user admin '~* &* +@all'
+} >/run/redis/users.acl
+exec redis-server /etc/redis/redis.conf --maxmemory "${REDIS_MAXMEMORY:-256mb}"
