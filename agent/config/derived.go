@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/telhub/telhub/agent/process/expr"
+	"github.com/telhub/telhub/internal/problem"
 	"github.com/telhub/telhub/internal/toml"
 )
 
@@ -82,7 +83,7 @@ func (l *loader) find(own *draft, ref expr.Ref) (s source, unknown bool) {
 
 // failReference reports a name in an expression that nothing has.
 func (l *loader) failReference(o *outputDraft, i int, ref expr.Ref, drafts []*draft) {
-	if len(l.problems) > maxProblems { // further ones are only counted
+	if len(l.problems) > problem.Max { // further ones are only counted
 		l.failOutput(o, "value", fault{"unknown output", ""})
 		return
 	}

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/telhub/telhub/internal/toml"
-
 	"github.com/telhub/telhub/internal/spell"
+	"github.com/telhub/telhub/internal/toml"
+	"github.com/telhub/telhub/internal/units"
 )
 
 // parse checks a value against the key and converts it: string, int64,
@@ -127,7 +127,7 @@ func (k *Key) duration(n *toml.Node) (time.Duration, fault) {
 		}
 		return 0, f
 	}
-	d, err := ParseDuration(n.Text)
+	d, err := units.Duration(n.Text)
 	if err != nil {
 		return 0, fault{"is not a duration", `write a number with ms, s, m, h or d, as in "10s" or "1h30m"`}
 	}
@@ -143,7 +143,7 @@ func (k *Key) size(n *toml.Node) (int64, fault) {
 		if k.Type == Rate {
 			s = strings.TrimSuffix(s, "/s")
 		}
-		v, err := ParseSize(s)
+		v, err := units.Size(s)
 		if err != nil {
 			return 0, fault{"is not a size", `write a number with kB, MB, GB, KiB, MiB or GiB, as in "256MB"`}
 		}

@@ -94,7 +94,7 @@ func parse(name string, data []byte, env []string, others []document, problems P
 		l.add(place{source: name, line: m.Line}, m.Path, fault(m.Fault))
 	}
 	if !ok {
-		return nil, l.problems.orNil()
+		return nil, l.problems.OrNil()
 	}
 	l.table(root, "")
 	l.profiles(root.Fields["profile"])
@@ -106,7 +106,7 @@ func parse(name string, data []byte, env []string, others []document, problems P
 	l.indicators(root.Fields["indicator"])
 	l.sensors(root.Fields["sensor"])
 	l.validate()
-	if err := l.problems.orNil(); err != nil {
+	if err := l.problems.OrNil(); err != nil {
 		return nil, err
 	}
 	return l.cfg, nil

@@ -125,7 +125,7 @@ func LoadProfiles(path string) (map[string]UserProfile, error) {
 	for _, s := range sources {
 		collect(s, func() { l.profileFile(s) })
 	}
-	return all, l.problems.orNil()
+	return all, l.problems.OrNil()
 }
 
 // textOf gives the lines of a document that describe the profile of that name,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/telhub/telhub/drivers"
 	"github.com/telhub/telhub/drivers/catalog"
+	"github.com/telhub/telhub/internal/problem"
 	"github.com/telhub/telhub/internal/spell"
 	"github.com/telhub/telhub/internal/toml"
 	"github.com/telhub/telhub/uplink/frame"
@@ -230,7 +231,7 @@ func (l *loader) unknownOption(d *draft, own []Key, name string, n *toml.Node) {
 	path := d.label + "." + toml.Shorten(name)
 	candidates := append(pathsOf(sensorKeys), pathsOf(own)...)
 	cure := ""
-	if len(l.problems) > maxProblems {
+	if len(l.problems) > problem.Max {
 		// Further ones are only counted.
 	} else if n.Kind == toml.Tables {
 		cure = "for an output write [sensor." + toml.Shorten(name) + "], with single brackets"

@@ -11,6 +11,7 @@ import (
 	"github.com/telhub/telhub/agent/process/expr"
 	"github.com/telhub/telhub/drivers"
 	"github.com/telhub/telhub/drivers/catalog"
+	"github.com/telhub/telhub/internal/problem"
 	"github.com/telhub/telhub/internal/spell"
 	"github.com/telhub/telhub/internal/toml"
 )
@@ -80,7 +81,7 @@ func (l *loader) claimAggregates(d *draft, o *outputDraft) {
 
 // unknownOutputCure says what a table may have meant that concerns nothing.
 func (l *loader) unknownOutputCure(d *draft, name string) string {
-	if len(l.problems) > maxProblems { // further ones are only counted
+	if len(l.problems) > problem.Max { // further ones are only counted
 		return ""
 	}
 	if of := aggregateOf(d, expr.Ref{Name: name}, []*draft{d}); of != "" {

@@ -4,16 +4,16 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/telhub/telhub/internal/toml"
-
+	"github.com/telhub/telhub/internal/problem"
 	"github.com/telhub/telhub/internal/spell"
+	"github.com/telhub/telhub/internal/toml"
 )
 
 // unknown reports a key that does not exist, with the nearest that does.
 func (l *loader) unknown(n *toml.Node, prefix, name string) {
 	path := join(prefix, toml.Shorten(name))
 	f := fault{"unknown key", ""}
-	if len(l.problems) <= maxProblems { // further ones are only counted
+	if len(l.problems) <= problem.Max { // further ones are only counted
 		f.Cure = unknownCure(prefix, name)
 	}
 	if n.Kind == toml.Table || n.Kind == toml.Tables {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/telhub/telhub/internal/spell"
 	"github.com/telhub/telhub/internal/toml"
+	"github.com/telhub/telhub/internal/units"
 )
 
 // kind is the type of a key's value.
@@ -141,8 +142,8 @@ func (k *key) duration(n *toml.Node) (time.Duration, fault) {
 	case toml.Int, toml.Float:
 		return 0, fault{"has no unit", fmt.Sprintf("write \"%ss\" for seconds, \"%sms\" for milliseconds", n.Raw, n.Raw)}
 	case toml.Text, toml.Untyped:
-		d, ok := ParseDuration(n.Text)
-		if !ok {
+		d, err := units.Duration(n.Text)
+		if err != nil {
 			return 0, fault{"is not a duration", `write a number with ms, s, m, h or d, as in "10s" or "1h30m"`}
 		}
 		return d, fault{}
@@ -155,8 +156,8 @@ func (k *key) size(n *toml.Node) (int64, fault) {
 	case toml.Int:
 		return n.Int, fault{}
 	case toml.Text, toml.Untyped:
-		v, ok := parseSize(n.Text)
-		if !ok {
+		v, err := units.Size(n.Text)
+		if err != nil {
 			return 0, fault{"is not a size", `write a number with kB, MB, KiB or MiB, as in "256KiB"`}
 		}
 		return v, fault{}

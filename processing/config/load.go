@@ -69,13 +69,13 @@ func Parse(name string, data []byte, env []string) (*Config, error) {
 		l.add(place{source: name, line: m.Line}, m.Path, fault(m.Fault))
 	}
 	if !ok {
-		return nil, l.problems.orNil()
+		return nil, l.problems.OrNil()
 	}
 	l.table(root, "")
 	l.handlers(root.Fields["handler"])
 	l.environment(env)
 	l.validate()
-	if err := l.problems.orNil(); err != nil {
+	if err := l.problems.OrNil(); err != nil {
 		return nil, err
 	}
 	return l.cfg, nil

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/telhub/telhub/internal/problem"
 	"github.com/telhub/telhub/internal/spell"
 	"github.com/telhub/telhub/internal/toml"
 )
@@ -11,7 +12,7 @@ import (
 // unknown reports a key that does not exist, with the nearest that does.
 func (l *loader) unknown(n *toml.Node, prefix, name string) {
 	f := fault{"unknown key", ""}
-	if len(l.problems) <= maxProblems { // further ones are only counted
+	if len(l.problems) <= problem.Max { // further ones are only counted
 		f.Cure = unknownCure(prefix, name)
 	}
 	if n.Kind == toml.Table || n.Kind == toml.Tables {

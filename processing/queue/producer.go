@@ -30,8 +30,8 @@ const (
 	maxHorizon      = 10 * time.Minute
 	defaultKept     = 64 << 20
 	minKept         = 1 << 20
-	defaultLook    = time.Second
-	minLook        = 100 * time.Millisecond
+	defaultLook     = time.Second
+	minLook         = 100 * time.Millisecond
 	taskOverhead    = 512 // bytes that a kept task counts beside its payload
 	offerAgainAfter = 200 * time.Millisecond
 )

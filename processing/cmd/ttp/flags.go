@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/telhub/telhub/internal/units"
 	"github.com/telhub/telhub/processing/config"
 	"github.com/telhub/telhub/processing/queue"
 )
@@ -74,8 +75,8 @@ func (s *span) String() string {
 }
 
 func (s *span) Set(text string) error {
-	d, ok := config.ParseDuration(text)
-	if !ok || d < 0 {
+	d, err := units.Duration(text)
+	if err != nil || d < 0 {
 		return errors.New("write a number with ms, s, m, h or d, as in 10s or 1h30m")
 	}
 	*s = span(d)
@@ -93,7 +94,7 @@ func (m *moment) String() string {
 }
 
 func (m *moment) Set(text string) error {
-	if d, ok := config.ParseDuration(text); ok {
+	if d, err := units.Duration(text); err == nil {
 		*m = moment(time.Now().Add(d))
 		return nil
 	}
@@ -112,7 +113,7 @@ func (p *past) String() string { return (*moment)(&p.Time).String() }
 
 // Set implements flag.Value.
 func (p *past) Set(text string) error {
-	if d, ok := config.ParseDuration(text); ok {
+	if d, err := units.Duration(text); err == nil {
 		p.Time = time.Now().Add(-d)
 		return nil
 	}

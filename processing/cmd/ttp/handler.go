@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/telhub/telhub/internal/units"
 	"github.com/telhub/telhub/processing/config"
 	"github.com/telhub/telhub/processing/queue"
 	"github.com/telhub/telhub/processing/worker"
@@ -60,8 +61,8 @@ func sleep(ctx context.Context, t *queue.Delivery) ([]byte, error) {
 			return nil, worker.Fatal(fmt.Errorf("sleep: payload: %w", err))
 		}
 	}
-	d, ok := config.ParseDuration(text)
-	if !ok || d < 0 || d > maxSleep {
+	d, err := units.Duration(text)
+	if err != nil || d < 0 || d > maxSleep {
 		return nil, worker.Fatal(fmt.Errorf("sleep: the payload is no duration of at most %v: write it as in 250ms", maxSleep))
 	}
 	timer := time.NewTimer(d)

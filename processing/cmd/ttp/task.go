@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/telhub/telhub/internal/spell"
-	"github.com/telhub/telhub/processing/config"
+	"github.com/telhub/telhub/internal/units"
 	"github.com/telhub/telhub/processing/queue"
 )
 
@@ -42,8 +42,8 @@ func (s *jsonSpan) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &text); err != nil {
 		return fmt.Errorf(`a duration is text with a unit, as in "10s", not %s`, b)
 	}
-	d, ok := config.ParseDuration(text)
-	if !ok {
+	d, err := units.Duration(text)
+	if err != nil {
 		return fmt.Errorf(`%q is not a duration: write it as in "10s" or "1h30m"`, text)
 	}
 	*s = jsonSpan(d)

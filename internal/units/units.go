@@ -1,4 +1,4 @@
-package config
+package units
 
 import (
 	"fmt"
@@ -19,9 +19,9 @@ var sizeUnits = []struct {
 	{"B", 1}, {"", 1},
 }
 
-// ParseSize reads a number of bytes: "256MB" (decimal), "256MiB" (binary),
+// Size reads a number of bytes: "256MB" (decimal), "256MiB" (binary),
 // "1.5GB", "4096".
-func ParseSize(s string) (int64, error) {
+func Size(s string) (int64, error) {
 	for _, u := range sizeUnits {
 		num, found := strings.CutSuffix(s, u.suffix)
 		if !found {
@@ -50,9 +50,9 @@ func parseDecimal(s string) (float64, error) {
 	return strconv.ParseFloat(s, 64)
 }
 
-// ParseDuration reads a span of time as Go writes it ("1m30s", "250ms"), with
+// Duration reads a span of time as Go writes it ("1m30s", "250ms"), with
 // days in front if wanted: "7d", "1d12h".
-func ParseDuration(s string) (time.Duration, error) {
+func Duration(s string) (time.Duration, error) {
 	days, rest, found := strings.Cut(s, "d")
 	if !found {
 		d, err := time.ParseDuration(s)
