@@ -5,7 +5,7 @@
 # telhub-settle.service ends after a power cut what was not ended:
 #
 #   trial   an unproven program is in place; the boot in which it was put there
-#   result  how the last flash ended: "done", "back", "broken", and a reason
+#   result  how the last flash ended: "done", "back", "broken", "nothing", and a reason
 #   log     what happened, for flash.sh to show
 set -u
 
@@ -78,6 +78,7 @@ survey() {
 	dir=${target%/*}
 	echo "sum=$(sum "$target")"
 	echo "free=$(df -Pk "$dir" | awk 'NR==2 { print $4 }')"
+	echo "state_free=$(df -Pk "$state" | awk 'NR==2 { print $4 }')"
 	if touch "$dir/.telhub.write" 2>/dev/null; then
 		rm -f "$dir/.telhub.write"
 		echo writable=yes
@@ -90,22 +91,30 @@ survey() {
 	if serves "$version"; then echo ready=yes; fi
 }
 
-# receive takes the program from standard input, packed.
-receive() {
-	new=$1.new
-	trap 'rm -f "$new"; exit 1' HUP INT TERM
-	if ! gzip -dc >"$new" || [ "$(sum "$new")" != "$2" ]; then
-		rm -f "$new"
+# receive takes the program from standard input, packed. A receiver of before
+# whose connection fell silent may still be there: each writes a file of its own.
+receive() { # receive TARGET DIGEST
+	new=$1.new part=$1.new.$$
+	rm -f "$new" "$new".*
+	trap 'rm -f "$part"; exit 1' HUP INT TERM
+	if ! timeout 1800 gzip -dc >"$part" || [ "$(sum "$part")" != "$2" ]; then
+		rm -f "$part"
 		echo "what arrived is not what was sent: the connection was cut, or the disk is full" >&2
 		exit 1
 	fi
-	chmod 755 "$new" && sync
+	chmod 755 "$part" && mv "$part" "$new" && sync
+}
+
+# received says whether what lies there is what this flash has sent.
+received() { # received TARGET DIGEST
+	[ "$(sum "$1.new")" = "$2" ] || { echo "somebody else is flashing this board, too" >&2; return 1; }
 }
 
 # try runs the new program without touching the service: it has to run here,
 # and find this board's configuration good.
-try() {
+try() { # try TARGET DIGEST
 	new=$1.new
+	received "$1" "$2" || exit 1
 	with_env timeout 20 "$new" version --json >"$state/version" 2>&1 ||
 		{ echo "the new program does not run here: $(head -n 1 "$state/version")" >&2; rm -f "$new"; exit 1; }
 	if ! with_env timeout 20 "$new" check --json >"$state/check" 2>"$state/check.err"; then
@@ -119,28 +128,30 @@ try() {
 }
 
 # switch puts the new program in place, watches it, and goes back if it must.
-switch() { # switch TARGET VERSION LISTEN WAIT OLD-VERSION
-	target=$1 listen=$3 wait=$4
+switch() { # switch TARGET DIGEST VERSION LISTEN WAIT [OLD-VERSION]
+	target=$1 listen=$4 wait=$5
 	rm -f "$state/result"
 	: >"$state/log"
+	received "$target" "$2" || finish nothing "somebody else is flashing this board, too"
 	# Boot and name first: from here on a power cut leads back to the old one.
-	ln -f "$target" "$target.prev.tmp" && mv -f "$target.prev.tmp" "$target.prev" || finish broken "no second name for $target"
-	echo "$(cat /proc/sys/kernel/random/boot_id) $target" >"$state/trial.tmp"
-	sync
-	mv "$state/trial.tmp" "$state/trial"
+	ln -f "$target" "$target.prev.tmp" && mv -f "$target.prev.tmp" "$target.prev" || finish nothing "no second name for $target"
+	if ! echo "$(cat /proc/sys/kernel/random/boot_id) $target" >"$state/trial.tmp" || ! mv "$state/trial.tmp" "$state/trial"; then
+		rm -f "$state/trial.tmp" "$target.new"
+		finish nothing "$state cannot be written"
+	fi
 	sync
 	mv -f "$target.new" "$target"
 	sync
 	log "switched; the old one is $target.prev"
 	# Not waiting for it: a program that hangs at its start would hold this up.
 	systemctl restart --no-block "$unit"
-	if await "$wait" "$2"; then
+	if await "$wait" "$3"; then
 		rm -f "$state/trial"
 		sync
-		finish 'done' "$2 is ready"
+		finish 'done' "$3 is ready"
 	fi
-	log "$2 is not ready after $wait s: $(systemctl is-active "$unit"), $(prop SubState), $(prop NRestarts) restarts"
-	back "$wait" "$5"
+	log "$3 is not ready after $wait s: $(systemctl is-active "$unit"), $(prop SubState), $(prop NRestarts) restarts"
+	back "$wait" "${6:-}"
 }
 
 # back puts the old program in place again.
@@ -159,6 +170,7 @@ back() {
 		n=$((n + 1))
 	done
 	if [ "$n" -ge 10 ]; then systemctl kill -s KILL "$unit"; fi
+	[ -n "$2" ] || finish back "the old program is in place; it did not run before either"
 	if await "$1" "$2"; then finish back "the old version, $2, is ready"; fi
 	finish broken "the old version, $2, is not ready either: journalctl -u telhub tells why"
 }
@@ -176,7 +188,7 @@ settle() {
 	read -r boot target <"$state/trial" || { rm -f "$state/trial"; exit 0; }
 	if [ "$boot" = "$(cat /proc/sys/kernel/random/boot_id)" ]; then exit 0; fi
 	if [ -e "$target.prev" ]; then mv -f "$target.prev" "$target"; fi
-	rm -f "$target.new" "$state/trial"
+	rm -f "$target.new" "$target.new".* "$state/trial"
 	sync
 	log "the power was cut before the new program was proven: the old one is in place"
 	echo "back the power was cut" >"$state/result"

@@ -110,6 +110,7 @@ preflight() {
 	[ "$(field writable)" = yes ] || stop 1 "${target%/*} is read-only: update the system image instead (docs/flashing.md)"
 	kb=$((($(stat -c %s "$binary") * 11 / 10 + 1048576) / 1024))
 	[ "$(field free)" -ge "$kb" ] || stop 1 "${target%/*} has $(field free) kB free, $kb are needed"
+	[ "$(field state_free)" -ge 64 ] || stop 1 "/var/lib/telhub-flash has $(field state_free) kB free, 64 are needed"
 	[ "$(field trial)" != yes ] || stop 1 "another flash is under way: wait for it, or restart the board"
 	digest=$(sha256sum <"$binary" | cut -d' ' -f1)
 }
@@ -126,7 +127,7 @@ copy() {
 try() {
 	local answer
 	say "3/6 let it check the board's configuration"
-	answer=$(board try "$target") || stop 1 "nothing was changed"
+	answer=$(board try "$target" "$digest") || stop 1 "nothing was changed"
 	version=$(sed -n 's/^version=//p' <<<"$answer")
 	listen=$(sed -n 's/^listen=//p' <<<"$answer")
 	[ -n "$version" ] || stop 1 "the new program does not tell its version; nothing was changed"
@@ -135,9 +136,15 @@ try() {
 
 # switch starts the board's own watch, which no cut connection ends.
 switch() {
+	local code=0
 	say "4/6 switch from $(field version) to $version, restart"
-	remote "rm -f /var/lib/telhub-flash/result && systemd-run -q --collect --unit=telhub-flash sh /var/lib/telhub-flash/board.sh switch $target $version $listen $wait $(field version)" ||
-		stop 4 "the connection was cut at the switch: run this again to see where the board stands"
+	remote "rm -f /var/lib/telhub-flash/result && systemd-run -q --collect --unit=telhub-flash sh /var/lib/telhub-flash/board.sh switch $target $digest $version $listen $wait $(field version)" ||
+		code=$?
+	case $code in
+	0) ;;
+	255) stop 4 "the connection was cut at the switch: run this again to see where the board stands" ;; # ssh(1)
+	*) stop 1 "the switch did not begin: another flash is under way?" ;;
+	esac
 }
 
 # watch waits for the board's verdict, over as many connections as it takes.
@@ -155,6 +162,7 @@ watch() {
 				remote 'cat /var/lib/telhub-flash/log' 2>/dev/null | sed "s/^/$host    /" >&2 || true
 				stop 3 "went back: ${result#back }"
 				;;
+			nothing*) stop 1 "nothing was changed: ${result#nothing }" ;;
 			broken*) stop 3 "${result#broken }" ;;
 			esac
 		elif [ -z "$lost" ]; then

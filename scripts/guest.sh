@@ -15,7 +15,7 @@
 # shellcheck disable=SC2120
 set -euo pipefail
 
-guest_packages=systemd,systemd-sysv,dbus,udev,curl,iproute2,openssh-server,socat,procps,init-system-helpers,ca-certificates
+guest_packages=systemd,systemd-sysv,dbus,udev,curl,iproute2,openssh-server,socat,procps,sudo,init-system-helpers,ca-certificates
 
 say() { printf '%6.1fs  %s\n' "$(since)" "$*"; }
 die() { echo "${0##*/}: $*" >&2; exit 1; }
@@ -159,11 +159,13 @@ guest_stop() {
 	guest_pid='' guest_init=''
 }
 
-# guest_end clears up; with GUEST_KEEP=1 the files stay.
+# guest_end clears up, by guest_tidy too where a test has one, and exits as the
+# test did; with GUEST_KEEP=1 the files stay.
 guest_end() {
 	local status=$?
 	trap - EXIT
 	guest_stop TERM || true
+	if declare -F guest_tidy >/dev/null; then guest_tidy || true; fi
 	[ -z "${redis_pid:-}" ] || { kill "$redis_pid" 2>/dev/null; wait "$redis_pid" 2>/dev/null; } || true
 	umount "$root" 2>/dev/null || true
 	if [ -n "${GUEST_KEEP:-}" ]; then echo "kept: $guest"; else rm -rf "$guest"; fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes deb, rpm, apk and ipk of dist/telhub-linux-ARCH, which `make cross`
-# builds, into dist/packages: packages.sh VERSION UNIXTIME ARCH...
+# builds, into dist/packages, or $OUT: packages.sh VERSION UNIXTIME ARCH...
 # The same programs, version and time give the same bytes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -24,7 +24,7 @@ version=$(sed -nE 's/^v?([0-9]+(\.[0-9]+)*)(-([0-9]+)-g[0-9a-f]+)?(-dirty)?$/\1.
 version=${PKGVERSION:-${version%.}}
 [ -n "$version" ] || version=0.0.$(git rev-list --count HEAD)
 
-out=dist/packages
+out=${OUT:-dist/packages}
 rm -rf "$out"
 build=$(mktemp -d dist/build.XXXXXX)
 trap 'rm -rf "$build"' EXIT

@@ -19,10 +19,12 @@ if [ -z "${GUEST_ALONE:-}" ]; then
 		CGO_ENABLED=0 GOFLAGS=-buildvcs=false "${GO:-go}" build -ldflags "-s -w -X main.Mode=$mode" -o "$bad/$mode" ./scripts/flashtest
 	done
 	CGO_ENABLED=0 GOARCH=arm64 GOFLAGS=-buildvcs=false "${GO:-go}" build -ldflags '-s -w' -o "$bad/arm64" ./scripts/flashtest
+	cp "$old" "$bad/old" # copies: somebody may build meanwhile
+	cp "$new" "$bad/new"
 fi
+old=$bad/old new=$bad/new
 guest_alone "$@"
 guest_new
-trap 'rm -rf "$bad"; guest_end' EXIT
 
 # The program lies on a small file system of its own, so that it can be full.
 bin=/opt/telhub
@@ -44,10 +46,14 @@ END
 ssh-keygen -q -t ed25519 -N '' -f "$guest/key"
 chroot "$root" ssh-keygen -q -A
 install -m600 "$guest/key.pub" "$root/root/.ssh/authorized_keys"
-chroot "$root" useradd -m -s /bin/sh plain
-mkdir "$root/home/plain/.ssh"
-cp "$guest/key.pub" "$root/home/plain/.ssh/authorized_keys"
-chroot "$root" chown -R plain /home/plain/.ssh
+# As on most boards: nobody logs in as root; and one who may not become root.
+for user in pi plain; do # '*': no password, and not locked
+	chroot "$root" useradd -m -s /bin/sh -p '*' "$user"
+	install -d -m700 "$root/home/$user/.ssh"
+	cp "$guest/key.pub" "$root/home/$user/.ssh/authorized_keys"
+	chroot "$root" chown -R "$user" "/home/$user/.ssh"
+done
+echo 'pi ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/pi"
 cat >"$root/etc/systemd/system/sshd-test.service" <<'END'
 [Service]
 ExecStartPre=/bin/mkdir -p /run/sshd
@@ -59,7 +65,7 @@ mkdir -p "$guest/disk"
 truncate -s 80M "$guest/disk.img"
 mkfs.ext4 -q -m0 "$guest/disk.img"
 mount -o loop "$guest/disk.img" "$guest/disk"
-trap 'umount "$guest/disk" 2>/dev/null || true; rm -rf "$bad"; guest_end' EXIT
+guest_tidy() { umount "$guest/disk" 2>/dev/null || true; rm -rf "$bad"; }
 install -m755 "$old" "$guest/disk/telhub"
 redis_up
 start_board() {
@@ -107,17 +113,24 @@ boards=root@127.0.0.1
 within 30 runs "$old_version" || die "the old program does not run"
 say "$old_version -> $new_version"
 echo "-- nothing may change"
-ends 1 10 "wrong architecture" old --binary "$bad/arm64" "$boards"
-ends 1 10 "no program at all" old --binary scripts/flash.sh "$boards"
-ends 1 10 "a user without sudo" old --binary "$new" plain@127.0.0.1
-ends 1 30 "nobody there" old --binary "$new" root@10.77.0.1x
+ends 1 20 "wrong architecture" old --binary "$bad/arm64" "$boards"
+ends 1 20 "no program at all" old --binary scripts/flash.sh "$boards"
+ends 1 20 "a user without sudo" old --binary "$new" plain@127.0.0.1
+expect "... whom ssh let in" grep -i 'sudo:.*password' "$guest/flash"
+ends 1 30 "a name that does not resolve" old --binary "$new" root@10.77.0.1x
+# Packets to a dummy interface vanish, as those to a board that is off.
+ip link add gone type dummy && ip link set gone up && ip address add 198.51.100.2/24 dev gone
+ends 1 30 "a host that does not answer" old --binary "$new" root@198.51.100.1
 cp "$root/etc/telhub.toml" "$guest/toml"
 echo 'nonsense = 1' >>"$root/etc/telhub.toml"
 lines=4 ends 1 30 "bad configuration" old --binary "$new" "$boards"
 cp "$guest/toml" "$root/etc/telhub.toml"
 dd if=/dev/zero of="$guest/disk/fill" bs=1M count=100 2>/dev/null || true
-ends 1 10 "full disk" old --binary "$new" "$boards"
+ends 1 20 "full disk" old --binary "$new" "$boards"
 rm "$guest/disk/fill"
+in_guest mount -t tmpfs -o size=32k tmpfs /var/lib/telhub-flash
+ends 1 20 "no room for what the board notes" old --binary "$new" "$boards"
+in_guest umount /var/lib/telhub-flash
 more=$slow
 (sleep 4; dd if=/dev/zero of="$guest/disk/fill" bs=1M count=100 2>/dev/null || true) &
 ends 1 30 "a disk that fills while the program is copied" old --binary "$new" "$boards"
@@ -143,7 +156,7 @@ ends 4 75 "a program that hangs" old --wait 8 --binary "$bad/hang" "$boards"
 in_guest systemctl start sshd-test
 within 10 eval 'echo >/dev/tcp/127.0.0.1/2222'
 { cut_after; sleep 3; in_guest systemctl start sshd-test; } &
-ends 0 30 "a good one, and the connection comes back" new --binary "$new" "$boards"
+ends 0 60 "a good one, as a user with sudo, and the connection comes back" new --binary "$new" pi@127.0.0.1
 ends 0 10 "once more: nothing to do" new --binary "$new" "$boards"
 expect "the old one is kept" cmp "$old" "$guest/disk/telhub.prev"
 
@@ -167,6 +180,27 @@ kill "$flasher" 2>/dev/null || true
 wait "$flasher" 2>/dev/null || true
 start_board
 expect "power cut while it is copied: boots the one before" within 30 eval 'same "$new" "$new_version"'
+
+echo "-- again, and two at once"
+more=$slow
+(sleep 4; kill -STOP "$(cat "$guest/slow.pid")") &
+ends 1 60 "the connection falls silent while the program is copied" new --binary "$old" "$boards"
+more=''
+ends 0 60 "again, while the board still waits for the first" old --binary "$old" "$boards"
+kill -CONT "$(cat "$guest/slow.pid")"
+sleep 1
+expect "... which changes nothing when it ends" eval 'same "$old" "$old_version" && ! ls "$guest"/disk/telhub.new*'
+flash --wait 8 --binary "$bad/hang" "$boards" >"$guest/first" 2>&1 &
+flasher=$!
+within 60 switched
+refuse "a second flash while one is under way" "another flash is under way" flash --binary "$new" "$boards"
+rc=0
+wait "$flasher" || rc=$?
+expect "... the first one goes on, and back" test "$rc" = 3
+in_guest systemctl stop telhub
+cp "$bad/hang" "$guest/disk/telhub"
+in_guest systemctl start --no-block telhub
+ends 0 60 "a board whose program hangs is mended" new --binary "$new" "$boards"
 
 echo "-- fleet"
 # Three names for the one board: what was done there is found done.

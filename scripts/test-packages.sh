@@ -19,17 +19,14 @@ if [ -z "${GUEST_ALONE:-}" ]; then
 	trap 'rm -rf "$made"' EXIT
 	describe=$(git describe --tags --always) at=$(git log -1 --format=%ct)
 	say "packages of version 1.0.1, twice, and of 1.0.0"
-	PKGVERSION=1.0.1 scripts/packages.sh "$describe" "$at" "$arch" >/dev/null
-	cp -r dist/packages "$made/again"
+	OUT=$made/again PKGVERSION=1.0.1 scripts/packages.sh "$describe" "$at" "$arch" >/dev/null
 	find systemd scripts/packages -type f -exec touch {} +
-	(umask 077 && PKGVERSION=1.0.1 TZ=Asia/Tokyo scripts/packages.sh "$describe" "$at" "$arch" >/dev/null)
-	cp -r dist/packages "$made/new"
-	PKGVERSION=1.0.0 scripts/packages.sh "$describe" "$at" "$arch" >/dev/null
-	mv dist/packages "$made/old"
+	(umask 077 && OUT=$made/new PKGVERSION=1.0.1 TZ=Asia/Tokyo scripts/packages.sh "$describe" "$at" "$arch" >/dev/null)
+	OUT=$made/old PKGVERSION=1.0.0 scripts/packages.sh "$describe" "$at" "$arch" >/dev/null
 fi
 guest_alone "$@"
 guest_new
-trap 'rm -rf "$made"; guest_end' EXIT
+guest_tidy() { rm -rf "$made"; }
 
 echo "-- files"
 expect "the same packages again, byte for byte, under another umask and time zone" diff -r "$made/again" "$made/new"
