@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/telhub/telhub/internal/localhttp"
 )
 
 // pipes is a listener whose connections live in memory, so that time can be
@@ -80,8 +82,8 @@ func TestSilentClientIsCutOff(t *testing.T) {
 		if _, err := io.ReadAll(c); err != nil {
 			t.Errorf("read: %v", err)
 		}
-		if took := time.Since(begin); took < headerTimeout || took > headerTimeout+time.Second {
-			t.Errorf("cut off after %v, want %v", took, headerTimeout)
+		if took := time.Since(begin); took < localhttp.HeaderTimeout || took > localhttp.HeaderTimeout+time.Second {
+			t.Errorf("cut off after %v, want %v", took, localhttp.HeaderTimeout)
 		}
 		stop()
 	})
@@ -116,8 +118,8 @@ func TestShutdownDoesNotWaitForASlowReader(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait() // the server now waits for us to read the page
-		if took := stop(); took > shutdownTimeout+time.Second {
-			t.Errorf("shutdown took %v, want at most %v", took, shutdownTimeout)
+		if took := stop(); took > localhttp.ShutdownTimeout+time.Second {
+			t.Errorf("shutdown took %v, want at most %v", took, localhttp.ShutdownTimeout)
 		}
 		c.Close()
 	})

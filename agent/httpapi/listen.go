@@ -6,40 +6,27 @@ import (
 	"net"
 	"os"
 	"strings"
-	"sync"
 	"syscall"
+
+	"github.com/telhub/telhub/internal/localhttp"
 )
 
 // listen opens what http.listen names, or takes it from systemd.
 func listen(where string) (net.Listener, error) {
-	path, isUnix := strings.CutPrefix(where, "unix:")
-	if !isUnix {
-		if ln, err := inherited(where, os.Getenv, os.Getpid()); ln != nil {
-			return ln, nil
-		} else if err != nil {
-			return nil, fmt.Errorf("http.listen = %q: %w", where, err)
-		}
-		ln, err := net.Listen("tcp", where)
-		if err != nil {
-			return nil, fmt.Errorf("http.listen = %q: %w%s", where, err, hint(err))
-		}
-		return ln, nil
-	}
-	if !strings.HasPrefix(path, "/") {
-		return nil, fmt.Errorf("http.listen = %q: want unix: and an absolute path", where)
-	}
-	if err := removeStale(path); err != nil {
-		return nil, fmt.Errorf("http.listen = %q: %w", where, err)
-	}
-	ln, err := net.Listen("unix", path)
+	ln, err := open(where)
 	if err != nil {
-		return nil, fmt.Errorf("http.listen = %q: %w", where, err)
-	}
-	if err := os.Chmod(path, 0o660); err != nil {
-		ln.Close()
-		return nil, fmt.Errorf("http.listen = %q: %w", where, err)
+		return nil, fmt.Errorf("http.listen = %q: %w%s", where, err, hint(err))
 	}
 	return ln, nil
+}
+
+func open(where string) (net.Listener, error) {
+	if !strings.HasPrefix(where, "unix:") {
+		if ln, err := inherited(where, os.Getenv, os.Getpid()); ln != nil || err != nil {
+			return ln, err
+		}
+	}
+	return localhttp.Listen(where)
 }
 
 func hint(err error) string {
@@ -52,73 +39,4 @@ func hint(err error) string {
 		return "; ports below 1024 are for root: choose a higher one, or let systemd open it (telhub.socket)"
 	}
 	return ""
-}
-
-// removeStale deletes the socket that a killed process left behind. A socket
-// that somebody answers on, and any other file, stay.
-func removeStale(path string) error {
-	info, err := os.Lstat(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if info.Mode()&os.ModeSocket == 0 {
-		return fmt.Errorf("%s exists and is no socket: choose another path or remove it", path)
-	}
-	if c, err := net.Dial("unix", path); err == nil {
-		c.Close()
-		return fmt.Errorf("%s is in use by another process", path)
-	}
-	return os.Remove(path)
-}
-
-func isLoopback(a net.Addr) bool {
-	t, ok := a.(*net.TCPAddr)
-	return ok && t.IP.IsLoopback()
-}
-
-// bound limits how many accepted connections are open at a time; while that
-// many are, Accept waits and the kernel's backlog holds further clients.
-func bound(ln net.Listener, n int) net.Listener {
-	return &boundListener{Listener: ln, slots: make(chan struct{}, n), done: make(chan struct{})}
-}
-
-type boundListener struct {
-	net.Listener
-	slots chan struct{} // holds one element for each open connection
-	done  chan struct{} // closed by Close, so that a waiting Accept ends
-	once  sync.Once
-}
-
-func (l *boundListener) Accept() (net.Conn, error) {
-	select {
-	case l.slots <- struct{}{}:
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.slots
-		return nil, err
-	}
-	return &boundConn{Conn: c, release: func() { <-l.slots }}, nil
-}
-
-func (l *boundListener) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return l.Listener.Close()
-}
-
-type boundConn struct {
-	net.Conn
-	once    sync.Once
-	release func()
-}
-
-func (c *boundConn) Close() error {
-	err := c.Conn.Close()
-	c.once.Do(c.release)
-	return err
 }

@@ -138,6 +138,10 @@ func (m *Metrics) Register(c prometheus.Collector) error { return m.registry.Reg
 // Gatherer gives what /metrics shows.
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
 
+// maxScrapes is how many are served at the same time; further ones are told to
+// come back.
+const maxScrapes = 4
+
 // Handler serves /metrics.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
