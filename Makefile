@@ -59,6 +59,10 @@ release: ## packages of a clean tree, with checksums signed by minisign: KEY=sec
 images: ## build container images telhub, telhub-demo, ttp with docker, podman or buildah: PLATFORM=linux/arm64 TAG=dev
 	scripts/images.sh '$(VERSION)' '$(BUILT)' $(ARGS)
 
+.PHONY: yocto-mods
+yocto-mods: ## write the modules, licences and configuration of the Yocto recipe from go.mod and go.sum
+	$(GO) run ./scripts/yoctogen
+
 .PHONY: flash
 flash: ## put dist/telhub-linux-* onto a board, by ssh: HOST=user@board, or FLEET=hosts.txt
 	scripts/flash.sh $(if $(FLEET),--fleet '$(FLEET)','$(HOST)')
