@@ -41,16 +41,19 @@ type lane struct {
 	number uint64
 }
 
-// Open checks the options, connects and greets the server. It waits for one
-// that does not answer yet for Options.Retry.
+// Open checks the options, connects, greets the server, and refuses another
+// number of shards than the queue has there, unless it is empty. It waits for a
+// server that does not answer yet for Options.Retry.
 func Open(ctx context.Context, o Options) (*Queue, error) {
 	q, err := prepare(o)
 	if err != nil {
 		return nil, err
 	}
-	if err := q.Ping(ctx); err != nil {
-		q.Close()
-		return nil, err
+	for _, step := range []func(context.Context) error{q.Ping, q.agree} {
+		if err := step(ctx); err != nil {
+			q.Close()
+			return nil, err
+		}
 	}
 	return q, nil
 }
