@@ -53,6 +53,7 @@ type Queue struct {
 	Shards      int
 	MaxPayload  int64 // bytes
 	MaxLen      int64 // waiting tasks a stream; 0: not limited
+	MaxDead     int64 // dead letters of a queue in one shard; 0: not limited
 	Timeout     time.Duration
 	MaxAttempts int
 	Dedup       time.Duration // how long the receipt of an enqueued ID is kept

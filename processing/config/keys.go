@@ -80,6 +80,11 @@ var rootKeys = []key{
 		field: func(t target) any { return &t.cfg.Queue.MaxLen },
 	},
 	{
+		path: "queue.max_dead", kind: whole, def: "1000000", min: "0", max: "1000000000", example: "10000",
+		doc:   "Dead letters that a queue keeps in one shard. The eldest make room for further ones, which ttp_queue_dead_letters_dropped_total counts. 0 does not limit them.",
+		field: func(t target) any { return &t.cfg.Queue.MaxDead },
+	},
+	{
 		path: "queue.timeout", kind: duration, def: "30s", min: "1ms", max: "7d", example: `"5m"`,
 		doc:   "Longest run of one attempt, where the task does not say otherwise.",
 		field: func(t target) any { return &t.cfg.Queue.Timeout },

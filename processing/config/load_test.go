@@ -58,6 +58,7 @@ prefix = "plant7"
 shards = 16
 max_payload = "1MiB"
 max_len = 1_000
+max_dead = 2_000
 timeout = "5m"
 max_attempts = 3
 dedup = "1d"
@@ -107,7 +108,7 @@ kind = "echo"
 			URL: "rediss+sentinel://a,b/1?master=m", User: "ttp", PasswordFile: "/p", CAFile: "/ca", CertFile: "/c", KeyFile: "/k", Conns: 5, EnvPassword: "x",
 		},
 		Queue: config.Queue{
-			Prefix: "plant7", Shards: 16, MaxPayload: 1000, MaxLen: 1000, Timeout: 5 * time.Minute, MaxAttempts: 3, Dedup: 24 * time.Hour, UniqueFor: 48 * time.Hour,
+			Prefix: "plant7", Shards: 16, MaxPayload: 1000, MaxLen: 1000, MaxDead: 2000, Timeout: 5 * time.Minute, MaxAttempts: 3, Dedup: 24 * time.Hour, UniqueFor: 48 * time.Hour,
 		},
 		Worker: config.Worker{Name: "w1", Count: 9, Queues: []string{"c", "d"}, Lease: 10 * time.Second, Grace: time.Second, Drain: 10 * time.Minute},
 		Telemetry: config.Telemetry{

@@ -129,6 +129,7 @@ var (
 	descAdded    = desc("queue_added_total", "Tasks that became ready since the queue began, retries and delayed ones too.", "queue", "class")
 	descDelayed  = desc("queue_delayed", "Tasks that are not due yet, retries among them.", "queue")
 	descDead     = desc("queue_dead_letters", "Dead letters that lie there.", "queue")
+	descDropped  = desc("queue_dead_letters_dropped_total", "Dead letters that made room for others (queue.max_dead), since the queue began.", "queue")
 	descPaused   = desc("queue_paused", "Whether the queue is paused.", "queue")
 	descEnded    = desc("queue_ended_total", "Tasks that came to an end since the queue began, by how: done, dead, canceled.", "queue", "how")
 	descRetried  = desc("queue_retried_total", "Failed attempts that were followed by another, since the queue began.", "queue")
@@ -144,7 +145,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 // Describe implements prometheus.Collector.
 func (w *Watch) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descUp, descTook, descReady, descPending, descOldest, descAdded, descDelayed, descDead, descPaused, descEnded, descRetried,
+		descUp, descTook, descReady, descPending, descOldest, descAdded, descDelayed, descDead, descDropped, descPaused, descEnded, descRetried,
 		descArrivals, descService, descWanted,
 	} {
 		ch <- d
@@ -187,6 +188,7 @@ func collectQueue(ch chan<- prometheus.Metric, q *queue.QueueStats, gauge func(*
 	}
 	gauge(descDelayed, float64(q.Delayed), q.Name)
 	gauge(descDead, float64(q.Dead), q.Name)
+	counter(descDropped, q.Dropped, q.Name)
 	gauge(descPaused, number(!q.Paused.IsZero()), q.Name)
 	counter(descEnded, q.Done, q.Name, "done")
 	counter(descEnded, q.Died, q.Name, "dead")

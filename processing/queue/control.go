@@ -133,7 +133,7 @@ func (q *Queue) cancelIn(ctx context.Context, shard int, id string) (CancelState
 		k := q.keys.of(shard, name)
 		keys = append(keys, k.delay, k.body, k.dlq, k.state)
 	}
-	v, err := q.runOnce(ctx, q.s.control, shard, keys, "cancel", id, cancelTime.Milliseconds(), max(1, d.Keep.Milliseconds()))
+	v, err := q.runOnce(ctx, q.s.control, shard, keys, "cancel", id, cancelTime.Milliseconds(), max(1, d.Keep.Milliseconds()), q.o.MaxDead)
 	if err != nil {
 		return "", fmt.Errorf("cancel %s: %w", id, err)
 	}

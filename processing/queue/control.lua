@@ -2,6 +2,7 @@
 --   cancel  KEYS 2 cancellations  3 state of the task  4 its unique key
 --                then for each queue: delay, body, dlq, state of the queue
 --           ARGV 4 id  5 ms to remember it  6 ms to keep the state
+--                7 dead letters that may lie in one stream, -1: any number
 --           Returns removed (it was delayed), ended (it is over) or marked.
 --   limit   KEYS 2 state of the queue   ARGV 4 rate a second, 0: none  5 burst
 local time = redis.call('TIME')
@@ -16,6 +17,10 @@ local function remove(i)
   local t, d = string.sub(body, at, at + n - 1), string.sub(body, at + n)
   local from = ({n = 'normal', c = 'critical', h = 'high', b = 'bulk'})[string.sub(t, 2, 2)]
   redis.call('XADD', KEYS[i + 2], '*', 'why', 'canceled', 'err', '', 'from', from or '', 't', t, 'd', d)
+  local most = tonumber(ARGV[7])
+  if most >= 0 and redis.call('XLEN', KEYS[i + 2]) > most then
+    redis.call('HINCRBY', KEYS[i + 3], 'dropped', redis.call('XTRIM', KEYS[i + 2], 'MAXLEN', most))
+  end
   redis.call('HINCRBY', KEYS[i + 3], 'canceled', 1)
   if redis.call('GET', KEYS[4]) == id then redis.call('DEL', KEYS[4]) end
   if redis.call('EXISTS', KEYS[3]) == 1 then

@@ -172,3 +172,32 @@ func TestForeignDeadLetter(t *testing.T) {
 		t.Errorf("purge: got %d, %v; want 1", n, err)
 	}
 }
+
+// Above MaxDead the eldest dead letters make room, and are counted: what fails
+// for ever must not fill the server.
+func TestDeadLettersAreBounded(t *testing.T) {
+	q, _ := rig(t, Options{MaxDead: 3})
+	c := mustConsumer(t, q, ConsumerOptions{})
+	for i := range 5 {
+		bury(t, q, c, Fatal, "no", &Task{ID: fmt.Sprint("a", i), Type: "t"})
+	}
+	q.mustEnqueue(t, &Task{ID: "late", Type: "t", NotBefore: time.Now().Add(time.Hour)})
+	if state, err := q.Cancel(t.Context(), "late"); state != Removed || err != nil {
+		t.Fatal(state, err)
+	}
+	ds, _, err := q.DeadLetters(t.Context(), Filter{}, Page{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, d := range ds {
+		got = append(got, d.ID)
+	}
+	if want := "late a4 a3"; strings.Join(got, " ") != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+	s, err := q.Stats(t.Context())
+	if err != nil || len(s.Queues) != 1 || s.Queues[0].Dead != 3 || s.Queues[0].Dropped != 3 || s.Queues[0].Died != 5 {
+		t.Errorf("got %+v, %v", s, err)
+	}
+}

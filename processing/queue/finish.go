@@ -85,7 +85,7 @@ func (c *Consumer) Finish(ctx context.Context, shard int, outs []Outcome) (lost 
 const finishPause = 100 * time.Millisecond
 
 // finishHead is how many arguments stand before the runs.
-const finishHead = 4
+const finishHead = 5
 
 func (c *Consumer) finish(ctx context.Context, f *finishing) (int, error) {
 	f.lane.number++
@@ -124,7 +124,7 @@ func (f *finishing) build(c *Consumer, x *consumed, outs []Outcome) (back []*Del
 	f.keys, f.args = f.keys[:0], f.args[:0]
 	f.key(f.lane.key)
 	f.key(c.q.keys.shards[x.number].canceled)
-	f.args = append(f.args, "", laneMillis, group, c.name)
+	f.args = append(f.args, "", laneMillis, group, c.name, c.q.o.MaxDead)
 	for i := range f.plain {
 		f.plain[i], f.extra[i] = f.plain[i][:0], f.extra[i][:0]
 	}

@@ -3,7 +3,8 @@
 --
 -- KEYS and ARGV: once.lua's, then
 -- KEYS  2 cancellations, then those that the runs name, by number; 0 = none
--- ARGV  3 group  4 consumer, then a run for each stream:
+-- ARGV  3 group  4 consumer  5 dead letters that may lie in one stream, -1: any number,
+--       then a run for each stream:
 --         stream, state of its queue, class, first, last, after, n, n × entry,
 --         m, m × (kind, entry, ID, unique key, state of the task, ms to keep it,
 --                 five more)
@@ -21,8 +22,8 @@
 -- entry, which costs next to nothing for neighbours, and XDEL for what is
 -- finished behind that, so that one long task pins nothing.
 -- Returns how many were lost, '' for none.
-local group, me, last = ARGV[3], ARGV[4], #ARGV
-local lost, now = 0, nil
+local group, me, most, last = ARGV[3], ARGV[4], tonumber(ARGV[5]), #ARGV
+local lost, dropped, now = 0, 0, nil
 
 local function clock()
   if not now then
@@ -111,6 +112,14 @@ local function release(i)
   if key and redis.pcall('GET', key) == ARGV[i + 2] then redis.call('DEL', key) end
 end
 
+-- bury adds a dead letter; the eldest makes room for it.
+local function bury(dlq, ...)
+  redis.call('XADD', dlq, '*', ...)
+  if most >= 0 and redis.call('XLEN', dlq) > most then
+    dropped = dropped + redis.call('XTRIM', dlq, 'MAXLEN', most)
+  end
+end
+
 local special = {
   d = function(i)
     note(i, 'done', ARGV[i + 6])
@@ -130,9 +139,9 @@ local special = {
   x = function(i, class)
     local dlq, reason, err, t = KEYS[tonumber(ARGV[i + 6])], ARGV[i + 7], ARGV[i + 8], ARGV[i + 9]
     if t == '' then
-      redis.call('XADD', dlq, '*', 'why', reason, 'err', err, 'from', class, 'f', ARGV[i + 10])
+      bury(dlq, 'why', reason, 'err', err, 'from', class, 'f', ARGV[i + 10])
     else
-      redis.call('XADD', dlq, '*', 'why', reason, 'err', err, 'from', class, 't', t, 'd', ARGV[i + 10])
+      bury(dlq, 'why', reason, 'err', err, 'from', class, 't', t, 'd', ARGV[i + 10])
     end
     local what = reason == 'canceled' and reason or 'dead'
     redis.call('ZREM', KEYS[2], ARGV[i + 2]) -- it has done what it was to do: a replay runs
@@ -142,13 +151,14 @@ local special = {
   end,
 }
 
-local i = 5
+local i = 6
 while i <= last do
   local key, state = KEYS[tonumber(ARGV[i])], KEYS[tonumber(ARGV[i + 1])]
   local class, first, highest, after, n = ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], tonumber(ARGV[i + 6])
   i = i + 7
   local m = tonumber(ARGV[i + n])
   local count = {done = 0, retried = 0, dead = 0, canceled = 0}
+  dropped = 0
   local own = not alone(key) and mine(key, first, highest)
   local entries = {}
   for j = i, i + n - 1 do
@@ -192,6 +202,7 @@ while i <= last do
     for _, what in ipairs({'done', 'retried', 'dead', 'canceled'}) do
       if count[what] > 0 then redis.call('HINCRBY', state, what, count[what]) end
     end
+    if dropped > 0 then redis.call('HINCRBY', state, 'dropped', dropped) end
     if n + m > acked then redis.call('HINCRBY', state, 'lost', n + m - acked) end
   end
 end

@@ -32,6 +32,7 @@ type Options struct {
 
 	MaxPayload  int           // bytes; default 256 KiB, at most 16 MiB
 	MaxLen      int64         // tasks in one stream, and in one set of delayed ones; default 5,000,000; negative: no limit
+	MaxDead     int64         // dead letters of a queue in one shard; the eldest make room, which is counted; default 1,000,000; negative: no limit
 	Timeout     time.Duration // of an attempt, for tasks without their own; default 30 s
 	MaxAttempts int           // for tasks without their own; default 10
 	Dedup       time.Duration // how long a caller's ID is remembered, counted from when the task is due; default 1 h
@@ -55,6 +56,7 @@ const (
 	defaultPayload   = 256 << 10
 	maxPayload       = 16 << 20
 	defaultMaxLen    = 5_000_000
+	defaultMaxDead   = 1_000_000
 	defaultTimeout   = 30 * time.Second
 	maxTimeout       = 7 * 24 * time.Hour
 	defaultAttempts  = 10
@@ -79,6 +81,8 @@ func (o *Options) fill() {
 	set(&o.Shards, 1)
 	set(&o.MaxPayload, defaultPayload)
 	set(&o.MaxLen, defaultMaxLen)
+	set(&o.MaxDead, defaultMaxDead)
+	o.MaxDead = max(o.MaxDead, -1)
 	set(&o.Timeout, defaultTimeout)
 	set(&o.MaxAttempts, defaultAttempts)
 	set(&o.Dedup, defaultDedup)

@@ -34,7 +34,8 @@ type QueueStats struct {
 	Retried  int64 `json:"retried"`
 	Died     int64 `json:"died"`
 	Canceled int64 `json:"canceled"`
-	Lost     int64 `json:"lost"` // completions that were not accepted: the lease had gone to another
+	Dropped  int64 `json:"dead_dropped"` // dead letters that made room for others
+	Lost     int64 `json:"lost"`         // completions that were not accepted: the lease had gone to another
 }
 
 // ClassStats are the numbers of one class of a queue.
@@ -100,7 +101,7 @@ func (s *QueueStats) add(o *QueueStats) {
 	s.Rate += o.Rate
 	s.Delayed, s.Dead = s.Delayed+o.Delayed, s.Dead+o.Dead
 	s.Done, s.Retried, s.Died = s.Done+o.Done, s.Retried+o.Retried, s.Died+o.Died
-	s.Canceled, s.Lost = s.Canceled+o.Canceled, s.Lost+o.Lost
+	s.Canceled, s.Dropped, s.Lost = s.Canceled+o.Canceled, s.Dropped+o.Dropped, s.Lost+o.Lost
 }
 
 // earlier returns the earlier of two times, of which a zero one counts nothing.
@@ -174,6 +175,6 @@ func (a *asked) read(name string, now time.Time) *QueueStats {
 	}
 	s.Rate, _ = strconv.ParseFloat(state["rate"], 64)
 	s.Done, s.Retried, s.Died = number("done"), number("retried"), number("dead")
-	s.Canceled, s.Lost = number("canceled"), number("lost")
+	s.Canceled, s.Dropped, s.Lost = number("canceled"), number("dropped"), number("lost")
 	return s
 }

@@ -162,15 +162,17 @@ func queueOptions(cfg *config.Config) (queue.Options, error) {
 	if problems := cfg.CheckFiles(); len(problems) > 0 {
 		return queue.Options{}, problems
 	}
-	maxLen := cfg.Queue.MaxLen
-	if maxLen == 0 {
-		maxLen = -1 // which means no limit there
+	limit := func(n int64) int64 {
+		if n == 0 {
+			return -1 // which means no limit there
+		}
+		return n
 	}
 	return queue.Options{
 		URL: cfg.Redis.URL.Reveal(), User: cfg.Redis.User, Password: cfg.Redis.Password,
 		CAFile: cfg.Redis.CAFile, CertFile: cfg.Redis.CertFile, KeyFile: cfg.Redis.KeyFile, Conns: cfg.Redis.Conns,
 		Prefix: cfg.Queue.Prefix, Shards: cfg.Queue.Shards,
-		MaxPayload: int(cfg.Queue.MaxPayload), MaxLen: maxLen,
+		MaxPayload: int(cfg.Queue.MaxPayload), MaxLen: limit(cfg.Queue.MaxLen), MaxDead: limit(cfg.Queue.MaxDead),
 		Timeout: cfg.Queue.Timeout, MaxAttempts: cfg.Queue.MaxAttempts, Dedup: cfg.Queue.Dedup, UniqueFor: cfg.Queue.UniqueFor,
 	}, nil
 }
