@@ -87,6 +87,11 @@ test-hil: ## run the agent on an emulated Raspberry Pi: faults, outage, power cu
 	GOOS=linux GOARCH=arm64 $(BUILD) -o dist/telhub-linux-arm64 ./agent/cmd/telhub
 	scripts/test-hil.sh dist/telhub-linux-arm64 -v
 
+.PHONY: hil
+hil: ## boot Debian with systemd on emulated boards, install the package, audit after 20 power-offs (RIG_CUTS); Debian, root; an hour
+	@$(MAKE) -s packages PACKAGES=arm64
+	scripts/hil.sh dist/packages/telhub_*_arm64.deb $(ARGS)
+
 .PHONY: test-systemd
 test-systemd: build ## run the unit under real systemd, and try what it must not do; Debian, root; 2 minutes
 	scripts/test-systemd.sh bin/telhub
@@ -104,6 +109,22 @@ test-flash: build ## flash a board, good and bad programs, over real ssh, with c
 .PHONY: test-container
 test-container: ## build the images, run them and the compose files for real, locked down; Debian, root; 10 minutes
 	scripts/test-container.sh '$(VERSION)' '$(BUILT)'
+
+.PHONY: test-terraform
+test-terraform: build ttp ## test the hub's Terraform module, run what it renders under real systemd, with a real agent; Debian, root, terraform; 4 minutes, ONLY=static: 1
+	scripts/test-terraform.sh bin/telhub bin/ttp
+
+.PHONY: test-workflows
+test-workflows: ## check .github with actionlint and shellcheck, and that what it calls is there
+	scripts/test-workflows.sh
+
+.PHONY: security
+security: ## gosec, govulncheck, gitleaks, shellcheck; GOVULNDB=file:///… where the database cannot be reached
+	scripts/security.sh
+
+.PHONY: bench-compare
+bench-compare: ## compare the hot path's benchmarks with BASE (origin/main); fails when one is slower by far or allocates; 10 minutes
+	scripts/bench-compare.sh '$(or $(BASE),origin/main)'
 
 .PHONY: test-outage
 test-outage: ## end-to-end tests at full length: outages, lost replies, power cuts; 10 minutes
