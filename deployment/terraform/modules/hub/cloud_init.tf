@@ -10,6 +10,9 @@ locals {
     var.release == "bookworm" ? "" : "+waitaof",
   ]))
 
+  # FLUSHALL, KEYS and the like are @dangerous, as is INFO, which is needed.
+  ttp_rights = "resetchannels ~ttp:* ~${var.stream}:* -@all +@read +@write +@stream +@scripting +@connection -@dangerous +info +time"
+
   address_is_ip = can(cidrnetmask("${var.address}/32"))
   # 63 bytes is what a common name may have; names are compared with the others.
   common_name = length(var.address) <= 63 ? var.address : var.name

@@ -13,6 +13,13 @@ output "cloud_init_base64gzip" {
   }
 }
 
+output "user_data_bytes" {
+  description = "Bytes of the packed user data."
+  value       = local.packed_bytes
+}
+
+# Depends on neither address nor boards' digests, so that what has an address
+# only after it was made can be sized by it.
 output "sizing" {
   description = "What the machine needs, and what it was reckoned from."
   value = {
@@ -34,7 +41,6 @@ output "sizing" {
     frame_memory_bytes      = local.entry_memory + local.payload_memory * local.payload_bytes
     frame_aof_bytes         = local.entry_aof + local.payload_bytes
     held_frames             = local.held_frames
-    user_data_bytes         = local.packed_bytes
   }
 
   precondition {
@@ -89,4 +95,14 @@ output "names" {
 output "tags" {
   description = "Tags for what is made around the module."
   value       = { project = "telhub", installation = var.name, role = "hub" }
+}
+
+output "board_rights" {
+  description = "What a board's user may do, as rules of an access list, without name and password."
+  value       = "resetchannels ~${var.stream}:* -@all ${local.rights}"
+}
+
+output "ttp_rights" {
+  description = "The same for ttp's user."
+  value       = local.ttp_rights
 }
