@@ -126,6 +126,14 @@ security: ## gosec, govulncheck, gitleaks, shellcheck; GOVULNDB=file:///… wher
 bench-compare: ## compare the hot path's benchmarks with BASE (origin/main); fails when one is slower by far or allocates; 10 minutes
 	scripts/bench-compare.sh '$(or $(BASE),origin/main)'
 
+.PHONY: test-yocto
+test-yocto: ## have bitbake parse meta-telhub, dry-run recipe, image, bundle, fetch and unpack; compile: yocto/README.md; 20 to 60 minutes
+	scripts/test-yocto.sh
+
+.PHONY: test-yocto-units
+test-yocto-units: build ## boot the layer's units for a data partition under real systemd; Debian, root; 1 minute
+	scripts/test-yocto-units.sh bin/telhub
+
 .PHONY: test-outage
 test-outage: ## end-to-end tests at full length: outages, lost replies, power cuts; 10 minutes
 	TELHUB_E2E_FULL=1 $(GO) test -count=1 -timeout 40m -v ./agent/e2e
