@@ -20,11 +20,23 @@ import (
 type board struct {
 	cache, dir, overlay string
 	redisPort           int
+	env                 []string // for rig-up.sh
+	times               int      // that it was switched on
 }
 
 // newBoard lays out what a board boots: the agent, its configuration and what
 // starts it. The board, which has an SD card of its own, is off.
 func newBoard(t *testing.T, name string, redisPort int, configuration, start string) *board {
+	t.Helper()
+	b := bareBoard(t, name, redisPort)
+	install(t, environ(t, "RIG_AGENT"), filepath.Join(b.overlay, "usr/bin/telhub"), 0o755)
+	install(t, configuration, filepath.Join(b.overlay, "etc/telhub.toml"), 0o644)
+	install(t, start, filepath.Join(b.overlay, "rig-start"), 0o755)
+	return b
+}
+
+// bareBoard is a board, off, to whose root nothing is added.
+func bareBoard(t *testing.T, name string, redisPort int) *board {
 	t.Helper()
 	b := &board{
 		cache: environ(t, "RIG_CACHE"), dir: filepath.Join(environ(t, "RIG_RUN"), name),
@@ -33,9 +45,6 @@ func newBoard(t *testing.T, name string, redisPort int, configuration, start str
 	if err := os.Mkdir(b.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	install(t, environ(t, "RIG_AGENT"), filepath.Join(b.overlay, "usr/bin/telhub"), 0o755)
-	install(t, configuration, filepath.Join(b.overlay, "etc/telhub.toml"), 0o644)
-	install(t, start, filepath.Join(b.overlay, "rig-start"), 0o755)
 	t.Cleanup(func() { b.down(t) })
 	return b
 }
@@ -71,6 +80,8 @@ func (b *board) up(t *testing.T, first func(), words ...string) {
 	start := time.Now()
 	args := append([]string{b.cache, b.dir, b.overlay, strconv.Itoa(b.redisPort)}, words...)
 	cmd := exec.Command("./rig-up.sh", args...)
+	cmd.Env = append(os.Environ(), b.env...)
+	b.times++
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	control := filepath.Join(b.dir, "qmp.sock")
@@ -99,12 +110,34 @@ func (b *board) cut(t *testing.T) {
 	if out, err := exec.Command("./rig-down.sh", b.dir, "KILL").CombinedOutput(); err != nil {
 		t.Fatalf("rig-down.sh: %v\n%s", err, out)
 	}
+	b.keepLog(t)
 }
 
 // down switches the board off when the test is over.
 func (b *board) down(t *testing.T) {
 	if out, err := exec.Command("./rig-down.sh", b.dir).CombinedOutput(); err != nil {
 		t.Errorf("rig-down.sh: %v\n%s", err, out)
+	}
+	b.keepLog(t)
+}
+
+// keepLog adds what the console printed in this boot to the board's log in
+// the folder RIG_REPORT, if that is set.
+func (b *board) keepLog(t *testing.T) {
+	t.Helper()
+	folder, log := os.Getenv("RIG_REPORT"), filepath.Join(b.dir, "con.log")
+	data, err := os.ReadFile(log)
+	if folder == "" || errors.Is(err, os.ErrNotExist) { // never on, or kept already
+		return
+	}
+	f, err := os.OpenFile(filepath.Join(folder, filepath.Base(b.dir)+"-serial.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	_, err = fmt.Fprintf(f, "==== boot %d\n%s\n", b.times, data)
+	if err := errors.Join(err, f.Close(), os.Remove(log)); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -24,6 +24,7 @@ type world struct {
 	plugged net.Conn // the far end of ttyUSB0
 	boots   []string // boot ids, one an epoch
 	pid     string   // of the agent in this boot
+	journal string   // command that prints the agent's log of this boot, if guest/rig-start does not run it
 }
 
 // What guest/telhub.toml says, as far as the test relies on it.
@@ -81,10 +82,18 @@ func follow(t *testing.T, server *redistest.Server) *streams {
 	return s
 }
 
+// logged is the command that prints what the agent said in this boot.
+func (w *world) logged() string {
+	if w.journal != "" {
+		return w.journal
+	}
+	return "cat /var/log/rig-start.log"
+}
+
 // showLog prints what the agent said in this boot.
 func (w *world) showLog(t *testing.T) {
 	t.Helper()
-	if out, status := w.try(t, 30*time.Second, "tail -n 60 /var/log/rig-start.log"); status == 0 {
+	if out, status := w.try(t, 30*time.Second, w.logged()+" | tail -n 60"); status == 0 {
 		t.Logf("the agent's log:\n%s", out)
 	}
 }
@@ -92,7 +101,7 @@ func (w *world) showLog(t *testing.T) {
 // checkLog wants no error in what the agent said in this boot.
 func (w *world) checkLog(t *testing.T) {
 	t.Helper()
-	if out, status := w.try(t, 30*time.Second, `grep '"level":"error"' /var/log/rig-start.log`); status != 1 {
+	if out, status := w.try(t, 30*time.Second, w.logged()+` | grep '"level":"error"'`); status != 1 {
 		t.Errorf("the agent's log has errors:\n%s", out)
 	}
 }
@@ -102,14 +111,7 @@ func (w *world) boot(t *testing.T, words ...string) {
 	t.Helper()
 	w.up(t, nil, words...)
 	w.temperature(t, "th1", ashore*1000)
-	epoch := uint64(len(w.boots) + 1)
-	await(t, 90*time.Second, "a temperature in the new epoch", func() bool {
-		w.read(t)
-		got := w.since(0, "thermo/temperature")
-		return len(got) > 0 && got[len(got)-1].in.ID.Epoch == epoch
-	})
-	w.boots = append(w.boots, strings.TrimSpace(w.run(t, "cat /proc/sys/kernel/random/boot_id")))
-	w.pid = w.run(t, "pidof telhub")
+	w.arrived(t, 90*time.Second)
 	w.awaitPort(t, "ttyUSB0")
 	w.awaitPort(t, "ttyAMA0")
 	w.unplug()
@@ -117,6 +119,19 @@ func (w *world) boot(t *testing.T, words ...string) {
 	w.plugged = w.plug(t, "usb")
 	w.counter.start(w.plugged)
 	w.awaitCounter(t, w.counter.last()+1)
+}
+
+// arrived waits for the first live samples of a new epoch.
+func (w *world) arrived(t *testing.T, limit time.Duration) {
+	t.Helper()
+	epoch := uint64(len(w.boots) + 1)
+	await(t, limit, "a temperature in the new epoch", func() bool {
+		w.read(t)
+		got := w.since(0, "thermo/temperature")
+		return len(got) > 0 && got[len(got)-1].in.ID.Epoch == epoch
+	})
+	w.boots = append(w.boots, strings.TrimSpace(w.run(t, "cat /proc/sys/kernel/random/boot_id")))
+	w.pid = w.run(t, "pidof telhub")
 }
 
 // unplug closes the serial lines of the last boot.

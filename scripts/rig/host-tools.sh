@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# host-tools.sh CACHE : install what the rig needs on the host; as root.
+# host-tools.sh CACHE [system] : install what the rig needs on the host; as
+# root. With "system" also what rootfs.sh needs.
 #
 # QEMU comes from backports on Debian 12, whose own 7.2 has no I2C controller
 # of the Raspberry Pi: it came with 9.0.
 . "$(dirname "$0")/lib.sh"
-[ $# -eq 1 ] || rig_die "usage: ${0##*/} CACHE"
+[ $# -ge 1 ] || rig_die "usage: ${0##*/} CACHE [system]"
 
 qemu_fits() {
 	local major
@@ -18,6 +19,12 @@ need depmod kmod
 need fdtput device-tree-compiler
 need socat socat
 need mke2fs e2fsprogs
+if [ "${2:-}" = system ]; then
+	need debootstrap debootstrap
+	need unshare util-linux
+	need qemu-aarch64-static qemu-user-static
+	[ -e /usr/lib/binfmt.d/qemu-aarch64.conf ] || missing+=(qemu-user-static)
+fi
 code=$(rig_codename)
 suites=("$code")
 if ! qemu_fits; then

@@ -84,6 +84,22 @@ rig_unpack() {
 	done
 }
 
+# rig_modules CACHE ROOT MODULE... : copy modules of fetch.sh's kernel, with what
+# they need, into the file system ROOT.
+rig_modules() {
+	local from=$1/root to=$2 rel f m
+	rel=$(rig_kernel "$1")
+	shift 2
+	mkdir -p "$to/lib/modules/$rel"
+	for m in "$@"; do
+		modprobe -d "$from" -S "$rel" --show-depends "$m" | awk '$1 == "insmod" { print $2 }'
+	done | sort -u | while read -r f; do
+		install -D -m 644 "$f" "$to/${f#"$from"/}"
+	done
+	cp "$from/lib/modules/$rel"/modules.{order,builtin,builtin.modinfo} "$to/lib/modules/$rel/"
+	depmod -b "$to" "$rel"
+}
+
 # The kernel release that fetch.sh chose.
 rig_kernel() { cat "$1/kernel-release" 2>/dev/null || rig_die "no kernel in $1: run fetch.sh"; }
 

@@ -88,7 +88,7 @@ func (c *chip) uses() (list []string) {
 
 // sound runs a command that uses an I2C bus, again if it failed while the
 // kernel found the emulated controller standing still.
-func (w *desk) sound(t *testing.T, command string) string {
+func (w *world) sound(t *testing.T, command string) string {
 	t.Helper()
 	for n := 1; ; n++ {
 		stuck := w.stuck(t, header) + w.stuck(t, hat)
