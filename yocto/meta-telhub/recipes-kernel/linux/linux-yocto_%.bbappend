@@ -1,2 +1,2 @@
 # Only a distribution that asks for it gets another kernel.
-require ${@bb.utils.contains('DISTRO_FEATURES', 'telhub', 'recipes-kernel/linux/telhub-kernel.inc', '', d)}
+require ${@bb.utils.contains('DISTRO_FEATURES', 'telhub', 'telhub-kernel.inc', '', d)}
