@@ -28,9 +28,12 @@ inherit go-mod systemd useradd
 GO_INSTALL = "${GO_IMPORT}/agent/cmd/telhub"
 # As `make build` has it: one static program that needs neither a C compiler
 # nor the C library. Go links position-independent programs for 32-bit ARM with
-# a C compiler only, hence no PIE.
+# a C compiler only, hence no PIE; and no shared Go library.
 CGO_ENABLED = "0"
 GOBUILDFLAGS:remove = "-buildmode=pie"
+GO_LINKSHARED = ""
+GO_RPATH = ""
+GO_RPATH_LINK = ""
 # HTTP/2 needs TLS, which the local page does not speak.
 GOBUILDFLAGS:append = " -buildvcs=false -tags=nethttpomithttp2"
 # Modules come from SRC_URI and from nowhere else.
