@@ -14,7 +14,8 @@ version=$1 built=$2
 shift 2
 engine=${ENGINE:-$(for e in docker podman buildah; do command -v $e && break; done || true)}
 engine=${engine##*/}
-platform=${PLATFORM:-} registry=${REGISTRY:-ghcr.io/telhub} tag=${TAG:-dev}
+case $(uname -m) in x86_64) here=amd64 ;; aarch64) here=arm64 ;; armv*) here=arm/v7 ;; *) here=$(uname -m) ;; esac
+platform=${PLATFORM:-linux/$here} registry=${REGISTRY:-ghcr.io/telhub} tag=${TAG:-dev}
 case $engine in
 docker) command=(docker buildx build) ;;
 podman) command=(podman build --timestamp "$built") ;;
@@ -32,10 +33,9 @@ for image in ${IMAGES:-telhub telhub-demo ttp}; do
 	*) echo "images.sh: IMAGES: no image is called $image" >&2; exit 2 ;;
 	esac
 	name=$registry/$image:$tag
-	options=(-f "deployment/docker/$file" --build-arg "VERSION=$version" --build-arg "BUILT=$built"
+	options=(--platform "$platform" -f "deployment/docker/$file" --build-arg "VERSION=$version" --build-arg "BUILT=$built"
 		--build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" --build-arg "CREATED=$(date -u -d "@$built" +%Y-%m-%dT%H:%M:%SZ)")
 	[ -z "$target" ] || options+=(--target "$target")
-	[ -z "$platform" ] || options+=(--platform "$platform")
 	if [[ $platform == *,* && $engine != docker ]]; then
 		"$engine" manifest rm "$name" >/dev/null 2>&1 || true
 		options+=(--manifest "$name")
