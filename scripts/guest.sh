@@ -137,7 +137,7 @@ guest_boot() {
 }
 
 guest_found() { guest_init=$(pgrep -P "$guest_pid" | head -n1) && [ -n "$guest_init" ]; }
-guest_up() { in_guest systemctl is-system-running | grep -Eq 'running|degraded'; }
+guest_up() { { in_guest systemctl is-system-running || true; } | grep -Eq 'running|degraded'; }
 
 # in_guest COMMAND... runs a command as root of the container.
 in_guest() {

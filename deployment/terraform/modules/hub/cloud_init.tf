@@ -30,7 +30,7 @@ locals {
   postgresql_conf = templatefile("${path.module}/templates/postgresql.conf.tftpl", { shared_buffers_mib = local.shared_buffers_mib, wal_mib = local.wal_mib })
   setup = templatefile("${path.module}/templates/setup.sh.tftpl", {
     engine = var.engine, port = local.port, stream = var.stream, name = var.name, address = local.common_name
-    names  = local.alt_names, ttp_url = var.ttp.url, ttp_sha256 = var.ttp.sha256
+    names  = local.alt_names, ttp_rights = local.ttp_rights, ttp_url = var.ttp.url, ttp_sha256 = var.ttp.sha256
   })
   ttp_service = templatefile("${path.module}/templates/ttp.service.tftpl", { engine = var.engine })
 
