@@ -93,13 +93,17 @@ guest_base() {
 	# shellcheck disable=SC2016
 	mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' | awk -v r="$release" '$1 == r { print $2; exit }')
 	[ -n "$mirror" ] || die "apt has no source for $release: run apt-get update"
-	say "base system: debootstrap $release, once"
 	mkdir -p "${guest_root%/*}"
+	exec 8>"$guest_root.lock" # two tests may begin at once
+	flock 8
+	[ ! -e "$guest_root/etc/debian_version" ] || { exec 8>&-; return 0; }
+	say "base system: debootstrap $release, once"
 	rm -rf "$guest_root.new"
 	nice -n 15 debootstrap --variant=minbase --include="$guest_packages" "$release" "$guest_root.new" "$mirror" >"$guest_root.log" 2>&1 ||
 		{ tail -n 20 "$guest_root.log" >&2; die "debootstrap failed, see $guest_root.log"; }
 	rm -f "$guest_root.new"/var/cache/apt/archives/*.deb "$guest_root.new/etc/machine-id"
 	mv "$guest_root.new" "$guest_root"
+	exec 8>&-
 }
 
 # guest_new makes $guest, a directory of this run, and $root, a system in it
