@@ -131,11 +131,13 @@ rm "$guest/disk/fill"
 in_guest mount -t tmpfs -o size=32k tmpfs /var/lib/telhub-flash
 ends 1 20 "no room for what the board notes" old --binary "$new" "$boards"
 in_guest umount /var/lib/telhub-flash
+# A copy takes some 7 s by this connection; a second after its begin is in it.
+copying() { within 60 compgen -G "$guest/disk/telhub.new.*" && sleep 1; }
 more=$slow
-(sleep 4; dd if=/dev/zero of="$guest/disk/fill" bs=1M count=100 2>/dev/null || true) &
+(copying; dd if=/dev/zero of="$guest/disk/fill" bs=1M count=100 2>/dev/null || true) &
 ends 1 30 "a disk that fills while the program is copied" old --binary "$new" "$boards"
 rm -f "$guest/disk/fill"
-(sleep 4; kill "$(cat "$guest/slow.pid")") &
+(copying; kill "$(cat "$guest/slow.pid")") &
 ends 1 30 "connection cut while the program is copied" old --binary "$new" "$boards"
 more=''
 
@@ -172,9 +174,11 @@ for mode in hang crash; do
 	start_board
 	expect "power cut in the trial of a program that ${does[$mode]}: boots the one before" within 30 eval 'same "$new" "$new_version" && tidy'
 done
+more=$slow
 flash --binary "$old" "$boards" >"$guest/flash" 2>&1 &
 flasher=$!
-within 60 test -e "$guest/disk/telhub.new"
+more=''
+copying
 guest_stop KILL
 kill "$flasher" 2>/dev/null || true
 wait "$flasher" 2>/dev/null || true
@@ -183,7 +187,7 @@ expect "power cut while it is copied: boots the one before" within 30 eval 'same
 
 echo "-- again, and two at once"
 more=$slow
-(sleep 4; kill -STOP "$(cat "$guest/slow.pid")") &
+(copying; kill -STOP "$(cat "$guest/slow.pid")") &
 ends 1 60 "the connection falls silent while the program is copied" new --binary "$old" "$boards"
 more=''
 ends 0 60 "again, while the board still waits for the first" old --binary "$old" "$boards"
