@@ -93,7 +93,7 @@ func TestMetricsOfTheContract(t *testing.T) {
 	for series, want := range map[string]string{
 		"queue_capacity": "8192", "workers": "2", "circuit_breaker_state": "0", "uplink_connected": "1", "uplink_live": "1",
 		`backpressure_period_factor{class="normal"}`: "1", "ready": "1", "problems": "0", "spool_up": "1", "uplink_awaiting_time": "0",
-		`sensor_up{sensor="board"}`:                  "1", `build_info{version="v1.2.3"}`: "1", `samples_lost_total{cause="store_full"}`: "0",
+		`sensor_up{sensor="board"}`: "1", `build_info{version="v1.2.3"}`: "1", `samples_lost_total{cause="store_full"}`: "0",
 	} {
 		if got := values[prefix+series]; got != want {
 			t.Errorf("%s is %q, want %s", series, got, want)

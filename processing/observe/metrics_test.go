@@ -15,7 +15,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/prometheus/common/expfmt"
 
+	"github.com/telhub/telhub/internal/metricdoc"
 	"github.com/telhub/telhub/processing/queue"
+	"github.com/telhub/telhub/processing/telemetry"
 	"github.com/telhub/telhub/processing/worker"
 )
 
@@ -133,6 +135,17 @@ func TestReadmeNamesOnlyWhatThereIs(t *testing.T) {
 			t.Errorf("README.md names %s, which does not exist", name)
 		}
 	}
+}
+
+// The catalogue lists what a process shows that does everything.
+func TestCatalogueOfMetrics(t *testing.T) {
+	m, _ := played(t)
+	m.Traces(nil)
+	m.TelemetryRunning(func() bool { return true })
+	s := telemetry.Stats{Lags: []telemetry.Lag{{Stream: "telhub:{0}:live"}}}
+	s.Newest[0] = time.Unix(1, 0)
+	m.Telemetry("storage", func() telemetry.Stats { return s })
+	metricdoc.Check(t, "../../docs/observability.md", "metrics of ttp", []byte(gathered(t, m)), regexp.MustCompile("^ttp_"))
 }
 
 func TestNumbersOfMetrics(t *testing.T) {
