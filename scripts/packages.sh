@@ -37,6 +37,7 @@ for script in scripts/packages/{deb,rpm,apk,ipk}.*; do
 		case $script in
 		*/deb.postinst) cat scripts/packages/files.sh ;;
 		*inst | *install) cat scripts/packages/{user,files}.sh ;;
+		*/apk.postupgrade) cat scripts/packages/files.sh ;;
 		esac
 		cat "$script"
 	} >"$build/${script##*/}"
