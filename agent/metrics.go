@@ -181,7 +181,7 @@ func (a *Agent) registerUplink(r *metrics.Registry) {
 	r.GaugeFunc(prefix+"uplink_awaiting_time", "1 while nothing is sent because clock.require_sync waits for the time.",
 		stat(func(s *uplink.Status) float64 { return boolean(s.AwaitingTime) }))
 	r.GaugeFunc(prefix+"uplink_durability", "Level in force: 0 memory, 1 age, 2 aof, 3 replica.",
-		stat(func(s *uplink.Status) float64 { return float64(s.Level) }))
+		stat(func(s *uplink.Status) float64 { return levelNumber(s.Level) }))
 	r.GaugeFunc(prefix+"uplink_unconfirmed_frames", "Frames in memory that Redis has accepted and not confirmed as durable.",
 		stat(func(s *uplink.Status) float64 { n, _ := unconfirmed(s); return float64(n) }))
 	r.GaugeFunc(prefix+"uplink_unconfirmed_seconds", "For how long Redis has confirmed none of them; 0 while none waits.",
@@ -225,6 +225,10 @@ func (a *Agent) registerSpool(r *metrics.Registry) {
 	r.CounterFunc(prefix+"spool_salvaged_files_total", "Damaged files of the spool that were set aside, at the start or since.",
 		func() float64 { return float64(a.spool().Salvaged) })
 }
+
+// levelNumber is the number of a level's name, as metric uplink_durability
+// lists them: a replica is one, whichever way it is asked.
+func levelNumber(d uplink.Durability) float64 { return float64(min(d, uplink.Replica)) }
 
 func boolean(b bool) float64 {
 	if b {

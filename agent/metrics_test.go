@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/telhub/telhub/uplink"
 	"github.com/telhub/telhub/uplink/redis/redistest"
 )
 
@@ -106,6 +107,15 @@ func TestMetricsOfTheContract(t *testing.T) {
 	} {
 		if got := values[prefix+series]; got == "" || got == "0" {
 			t.Errorf("%s is %q, want more than 0", series, got)
+		}
+	}
+}
+
+func TestDurabilityHasOneNumberForEachName(t *testing.T) {
+	for level := uplink.Memory; level <= uplink.AgedReplica; level++ {
+		want := map[string]float64{"memory": 0, "age": 1, "aof": 2, "replica": 3}[level.String()]
+		if got := levelNumber(level); got != want {
+			t.Errorf("%s (%d) is %v, want %v", level, level, got, want)
 		}
 	}
 }
