@@ -134,6 +134,10 @@ test-yocto: ## have bitbake parse meta-telhub, dry-run recipe, image, bundle, fe
 test-yocto-units: build ## boot the layer's units for a data partition under real systemd; Debian, root; 1 minute
 	scripts/test-yocto-units.sh bin/telhub
 
+.PHONY: test-yocto-boot
+test-yocto-boot: ## have U-Boot choose between two systems by the layer's script, under QEMU; 5 minutes
+	scripts/test-yocto-boot.sh
+
 .PHONY: test-outage
 test-outage: ## end-to-end tests at full length: outages, lost replies, power cuts; 10 minutes
 	TELHUB_E2E_FULL=1 $(GO) test -count=1 -timeout 40m -v ./agent/e2e
