@@ -114,6 +114,10 @@ test-container: ## build the images, run them and the compose files for real, lo
 test-terraform: build ttp ## test the hub's Terraform module, run what it renders under real systemd, with a real agent; Debian, root, terraform; 4 minutes, ONLY=static: 1
 	scripts/test-terraform.sh bin/telhub bin/ttp
 
+.PHONY: test-helm
+test-helm: build ttp ## check the charts, and run the programs as their pods would: Debian, root, no cluster; 3 minutes
+	scripts/test-helm.sh bin/telhub bin/ttp
+
 .PHONY: test-workflows
 test-workflows: ## check .github with actionlint and shellcheck, and that what it calls is there
 	scripts/test-workflows.sh
