@@ -100,7 +100,7 @@ done
 # NOTES.txt is printed by helm install only, which asks a cluster: here it is rendered as a text of a manifest.
 for chart in telhub ttp; do
 	cp -r "$charts/$chart" "$work/notes-$chart"
-	{ echo 'notes: |'; sed 's/^/  /' "$work/notes-$chart/templates/NOTES.txt"; } >"$work/notes-$chart/templates/notes.yaml"
+	{ printf 'notes: |\n  NOTES\n'; sed 's/^/  /' "$work/notes-$chart/templates/NOTES.txt"; } >"$work/notes-$chart/templates/notes.yaml"
 done
 notes() { # CHART TEXT ARGUMENTS...
 	local chart=$1 text=$2
@@ -150,7 +150,7 @@ bad ttp "minReplicas is more" autoscaling.minReplicas=11
 refuse "rules without groups" "has no groups" render ttp "$charts/ttp/ci/default-values.yaml" --set prometheusRule.enabled=true
 
 sed 's/readOnlyRootFilesystem: true/readOnlyRootFilesystem: false/' "$work/rendered/ttp-default-1.30.0-v1.yaml" >"$work/misspelled.yaml"
-refuse "kube-score: a root that can be written" ReadOnlyRootFilesystem scored "$work/misspelled.yaml" ttp-default
+refuse "kube-score: a root that can be written" "writable root filesystem" scored "$work/misspelled.yaml" ttp-default
 
 step "every pod is closed"
 pods() { jq -c 'select(.kind | . == "DaemonSet" or . == "Deployment" or . == "Job") | {name: .metadata.name, kind, spec: .spec.template.spec}' "$1"; }
@@ -278,7 +278,10 @@ expect "ttp: works" queue enqueue sleep 10ms --wait 20s
 expect "ttp: a task that outlives the grace" queue enqueue sleep 60s
 running_task() { answers "$http" /metrics | grep -q '^ttp_workers_busy 1'; }
 expect "ttp: runs it" until_ok running_task
-expect "ttp: what waits, where KEDA looks for it" grep -q lag <(asks xinfo groups 'ttp:{0}:default:normal')
+render ttp "$charts/ttp/ci/default-values.yaml" --set keda.enabled=true,keda.address=redis:6379 | yq -r 'select(.kind == "ScaledObject").spec.triggers[].metadata | .stream + " " + .consumerGroup' >"$work/streams"
+[ "$(wc -l <"$work/streams")" = 4 ] || wrong "KEDA looks at $(wc -l <"$work/streams") streams, want one a class"
+there() { asks xinfo groups "$1" | grep -A1 '^name$' | grep -qx "$2"; }
+while read -r stream group; do expect "ttp: group $group of $stream, where KEDA looks" there "$stream" "$group"; done <"$work/streams"
 answers "$http" /metrics >"$work/metrics"
 expect "ttp: the metrics that the adapter reads" grep -q '^ttp_queue_ready{class="normal",queue="default"}' "$work/metrics"
 expect "ttp: ... and the wanted workers" grep -q '^ttp_workers_wanted ' "$work/metrics"
