@@ -52,6 +52,7 @@ for setting in -tags=nethttpomithttp2 -trimpath=true CGO_ENABLED=0 "GOARCH=$goar
 done
 ! grep -q -- '-buildmode=pie' <<<"$info" || die "built as PIE"
 grep -aq "$want" "$program" || die "version $want is not in the program"
+! grep -aqF -- "${b%/*}" "$program" || die "the build's paths are in the program: packaging would refuse it"
 kind=$(file -b "$program")
 [[ $kind == *"statically linked"* ]] || die "$program: $kind"
 printf '%s, version %s, %s bytes with symbols\n' "$(cut -d, -f1-4 <<<"$kind")" "$want" "$(stat -c %s "$program")"
