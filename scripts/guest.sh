@@ -48,9 +48,10 @@ refuse() {
 	else ok "$text"; fi
 }
 
-# within SECONDS COMMAND... : repeats the command until it succeeds.
+# within SECONDS COMMAND... : repeats the command until it succeeds. The seconds
+# are those of an idle machine; a busy one gets three times as many.
 within() {
-	local end=$(($(date +%s) + $1))
+	local end=$(($(date +%s) + 3 * $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$(date +%s)" -lt "$end" ] || return 1
@@ -141,7 +142,8 @@ guest_boot() {
 }
 
 guest_found() { guest_init=$(pgrep -P "$guest_pid" | head -n1) && [ -n "$guest_init" ]; }
-guest_up() { { in_guest systemctl is-system-running || true; } | grep -Eq 'running|degraded'; }
+# The first child that nspawn had may have been the one that makes init.
+guest_up() { guest_found && { in_guest systemctl is-system-running || true; } | grep -Eq 'running|degraded'; }
 
 # in_guest COMMAND... runs a command as root of the container.
 in_guest() {

@@ -86,7 +86,14 @@ else
 fi
 guest_alone "$@"
 guest_new
-trap 'rm -rf "$work"; guest_end' EXIT
+files_pid=''
+hub_end() {
+	[ -z "$files_pid" ] || kill "$files_pid" 2>/dev/null
+	umount /etc/hosts 2>/dev/null
+	rm -rf "$work"
+}
+# guest_end ends with the status that it finds.
+trap 'status=$?; set +e; hub_end; (exit "$status"); guest_end' EXIT
 
 # The names that a DNS would know, and a place to download ttp from.
 printf '127.0.0.1 localhost\n10.77.0.1 hub.plant7.example files.plant7.example\n' >"$guest/hosts"
@@ -99,7 +106,6 @@ chroot "$root" update-ca-certificates >/dev/null 2>&1
 mkdir "$guest/files"
 (cd "$guest/files" && exec openssl s_server -quiet -accept 10.77.0.1:8443 -cert ../files.crt -key ../files.key -WWW) >"$guest/files.log" 2>&1 &
 files_pid=$!
-trap 'kill "$files_pid" 2>/dev/null || true; umount /etc/hosts; rm -rf "$work"; guest_end' EXIT
 cp "$ttp" "$guest/files/ttp"
 
 mkdir -p "$root/var/lib/cloud/seed/nocloud"
