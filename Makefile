@@ -47,6 +47,7 @@ cross: ## build dist/telhub-* for arm64, armv6, armv7 and amd64
 .PHONY: packages
 packages: ## build deb, rpm, apk and ipk for arm64, armv7 and amd64 into dist/packages; PACKAGES="arm64" for fewer
 	@$(MAKE) -s cross CROSS="$(PACKAGES)"
+	@$(MAKE) -s cross-ttp PACKAGES="$(PACKAGES)"
 	scripts/packages.sh '$(VERSION)' '$(BUILT)' $(PACKAGES)
 
 .PHONY: release
@@ -99,6 +100,7 @@ test-systemd: build ## run the unit under real systemd, and try what it must not
 .PHONY: test-packages
 test-packages: ## install, upgrade, remove and purge the packages under real systemd; Debian, root; 5 minutes
 	@$(MAKE) -s cross CROSS=$(HOSTARCH)
+	@$(MAKE) -s cross-ttp PACKAGES=$(HOSTARCH)
 	scripts/test-packages.sh $(HOSTARCH)
 
 .PHONY: test-flash
@@ -169,6 +171,13 @@ chaos-ttp: ## break ttp under load, a million tasks, audit each time; 20 to 40 m
 ttp: ## build bin/ttp, the task queue, for this machine
 	@mkdir -p bin
 	CGO_ENABLED=0 GOFLAGS=-buildvcs=false $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ttp ./processing/cmd/ttp
+
+.PHONY: cross-ttp
+cross-ttp: ## build dist/ttp-* for arm64 and amd64
+	@mkdir -p dist
+	@set -e; for t in $(filter arm64 amd64,$(PACKAGES)); do \
+		GOOS=linux GOARCH=$$t CGO_ENABLED=0 GOFLAGS=-buildvcs=false $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/ttp-linux-$$t ./processing/cmd/ttp; \
+	done
 
 .PHONY: bench-ttp
 bench-ttp: ttp ## measure ttp beside asynq and bare Redis, each run audited; an hour, ARGS=--quick: 2 minutes

@@ -15,7 +15,7 @@ done
 cd "$directory"
 minisign -V -q -p "$public" -m SHA256SUMS || { echo "deploy: SHA256SUMS is not signed by $public: nothing was touched" >&2; exit 1; }
 # Packages that are not here may be missing, those that are here must be right and named.
-for file in *.deb; do
+for file in telhub_*.deb; do
 	[ -e "$file" ] || { echo "deploy: $directory holds no package" >&2; exit 1; }
 	grep -qE "^[0-9a-f]{64}  $file\$" SHA256SUMS || { echo "deploy: $file is not in SHA256SUMS: nothing was touched" >&2; exit 1; }
 done
@@ -25,7 +25,7 @@ stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 mkdir -p "$stage/scripts" "$stage/dist"
 cp "$here/flash.sh" "$here/flash-board.sh" "$stage/scripts/"
-for file in *.deb; do
+for file in telhub_*.deb; do
 	case $file in
 	*_arm64.deb) name=arm64 ;;
 	*_armhf.deb) name=armv7 ;;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes deb, rpm, apk and ipk of dist/telhub-linux-ARCH, which `make cross`
-# builds, into dist/packages, or $OUT: packages.sh VERSION UNIXTIME ARCH...
+# Makes deb, rpm, apk and ipk of dist/telhub-linux-ARCH, and deb and rpm of
+# dist/ttp-linux-ARCH, which `make cross cross-ttp` builds, into dist/packages, or $OUT: packages.sh VERSION UNIXTIME ARCH...
 # The same programs, version and time give the same bytes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -42,27 +42,46 @@ for script in scripts/packages/{deb,rpm,apk,ipk}.*; do
 		cat "$script"
 	} >"$build/${script##*/}"
 done
+mkdir "$build/ttp"
+chmod 755 "$build/ttp"
+for script in scripts/packages/ttp/{deb,rpm}.*; do
+	{
+		printf '#!/bin/sh\nset -e\n'
+		case $script in *.postinst) cat scripts/packages/ttp/file.sh ;; esac
+		cat "$script"
+	} >"$build/ttp/${script##*/}"
+done
 GOFLAGS=-buildvcs=false CGO_ENABLED=0 "${GO:-go}" run ./agent/cmd/telhub init >"$build/telhub.toml"
+GOFLAGS=-buildvcs=false CGO_ENABLED=0 "${GO:-go}" run ./processing/cmd/ttp check --example >"$build/ttp.toml"
 gzip -9n <scripts/packages/telhub.1 >"$build/telhub.1.gz"
-{
-	printf 'telhub (%s) unstable; urgency=medium\n\n  * Version %s; see CHANGELOG.md of the source.\n\n' "$version" "$described"
-	printf ' -- telhub maintainers <telhub@example.org>  %s\n' "$(date -u -R -d "@$SOURCE_DATE_EPOCH")"
-} | gzip -9n >"$build/changelog.Debian.gz"
-# What nfpm takes from files: neither modes nor times depend on this run.
-find "$build" -type f -exec chmod 644 {} + -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
+gzip -9n <scripts/packages/ttp/ttp.1 >"$build/ttp.1.gz"
 
-for t in "$@"; do
-	binary=dist/telhub-linux-$t
-	[ -e "$binary" ] || { echo "packages: $binary is missing: make cross CROSS=$t" >&2; exit 1; }
+# pack NAME ARCH CONFIG FORMAT... makes the packages of dist/NAME-linux-ARCH.
+pack() {
+	local name=$1 t=$2 config=$3 format arch binary=dist/$1-linux-$2
+	shift 3
+	[ -e "$binary" ] || { echo "packages: $binary is missing: make packages PACKAGES=$t" >&2; exit 1; }
 	case $t in armv*) arch=arm${t#armv} ;; *) arch=$t ;; esac
-	"${GO:-go}" run ./scripts/sbom telhub "$described" "$SOURCE_DATE_EPOCH" "$binary" >"$build/sbom.json"
-	cp "$build/sbom.json" "$out/telhub_${version}_$t.cdx.json"
+	"${GO:-go}" run ./scripts/sbom "$name" "$described" "$SOURCE_DATE_EPOCH" "$binary" >"$build/sbom.json"
+	cp "$build/sbom.json" "$out/${name}_${version}_$t.cdx.json"
+	{
+		printf '%s (%s) unstable; urgency=medium\n\n  * Version %s; see CHANGELOG.md of the source.\n\n' "$name" "$version" "$described"
+		printf ' -- telhub maintainers <telhub@example.org>  %s\n' "$(date -u -R -d "@$SOURCE_DATE_EPOCH")"
+	} | gzip -9n >"$build/changelog.Debian.gz"
 	sed -e "s|@ARCH@|$arch|g" -e "s|@VERSION@|$version|g" -e "s|@BINARY@|$binary|g" -e "s|@BUILD@|$build|g" \
-		-e "s|@MTIME@|$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)|g" scripts/packages/nfpm.yaml.in >"$build/nfpm.yaml"
-	for format in deb rpm apk ipk; do
+		-e "s|@MTIME@|$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)|g" "$config" >"$build/nfpm.yaml"
+	# What nfpm takes from files: neither modes nor times depend on this run.
+	find "$build" -type f -exec chmod 644 {} + -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
+	for format in "$@"; do
 		nfpm package --config "$build/nfpm.yaml" --packager "$format" --target "$out/" >"$build/log" 2>&1 ||
 			{ cat "$build/log" >&2; exit 1; }
 	done
+}
+
+for t in "$@"; do
+	pack telhub "$t" scripts/packages/nfpm.yaml.in deb rpm apk ipk
+	# ttp is for servers.
+	case $t in arm64 | amd64) pack ttp "$t" scripts/packages/ttp/nfpm.yaml.in deb rpm ;; esac
 done
 sums=$(cd "$out" && sha256sum -- *)
 echo "$sums" >"$out/SHA256SUMS"

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # Installs, upgrades, removes and purges the packages under real systemd, with
 # samples in the store, and looks at what stays: test-packages.sh ARCH. Two
-# versions of the package are made of dist/telhub-linux-ARCH, which has to run
-# here. Debian, root; docs/packages.md.
+# versions of the packages are made of dist/telhub-linux-ARCH and
+# dist/ttp-linux-ARCH, which have to run here. Debian, root; docs/packages.md.
+#
+# Debian has neither apk nor opkg: APK=… with BUSYBOX=… (one with adduser), and
+# OPKG=… name them. Without, those packages are looked into and not installed.
 # shellcheck disable=SC2016,SC2034 # eval gets its text as it stands
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -39,7 +42,9 @@ lint() { # as another user, because lintian does not want to be root
 expect "lintian" lint
 sed 's/^/        | /' "$guest/out"
 expect "SBOM: the program's modules and checksum" jq -e --arg sum "$(sha256sum <"dist/telhub-linux-$arch" | cut -d' ' -f1)" \
-	'.metadata.component.hashes[0].content == $sum and (.components | length > 8) and all(.components[1:][]; .properties[0].value | startswith("h1:"))' "$made"/new/*.cdx.json
+	'.metadata.component.hashes[0].content == $sum and (.components | length > 8) and all(.components[1:][]; .properties[0].value | startswith("h1:"))' "$made"/new/telhub_*.cdx.json
+expect "... ttp's, too" jq -e '.metadata.component.name == "ttp" and any(.components[]; .name == "github.com/jackc/pgx/v5")' "$made"/new/ttp_*.cdx.json
+expect "SHA256SUMS names every file" eval 'diff <(cut -c67- "$made/new/SHA256SUMS") <(cd "$made/new" && printf "%s\n" * | grep -vx SHA256SUMS)'
 cp -r "$made/new" "$guest/release"
 minisign -G -W -f -s "$guest/key" -p "$guest/key.pub" >/dev/null
 release() { # on a copy, as scripts/release.sh does it in dist
@@ -50,14 +55,19 @@ release() { # on a copy, as scripts/release.sh does it in dist
 	"$guest/tree/scripts/release.sh" "$guest/key" "$guest/key.pub"
 }
 expect "release: signed, and the signature verified" release
+expect "... and as docs/packages.md tells users to" eval '(cd "$guest/tree/dist/packages" && rm ./*.rpm && minisign -V -p telhub.pub -m SHA256SUMS && sha256sum -c --ignore-missing SHA256SUMS)'
+echo x >>"$(echo "$guest"/tree/dist/packages/telhub_*.deb)"
+refuse "... a changed package is not believed" "FAILED" eval '(cd "$guest/tree/dist/packages" && sha256sum -c --ignore-missing SHA256SUMS)'
 (cd "$guest/tree/dist/packages" && echo x >>SHA256SUMS)
 refuse "... a changed list is not believed" "erification failed" minisign -V -p "$guest/key.pub" -m "$guest/tree/dist/packages/SHA256SUMS"
-echo x >>"$(echo "$guest"/release/*.deb)"
+echo x >>"$(echo "$guest"/release/telhub_*.deb)"
 refuse "... a changed package is not signed" "did NOT match" release
 
 echo "-- deb"
-cp "$made"/old/*.deb "$root/root/old.deb"
-cp "$made"/new/*.deb "$root/root/new.deb"
+for version in old new; do
+	cp "$made/$version"/telhub_*.deb "$root/root/$version.deb"
+	cp "$made/$version"/ttp_*.deb "$root/root/ttp-$version.deb"
+done
 everything() { find "$root" -xdev -mindepth 1 \( -path "$root/proc" -o -path "$root/sys" -o -path "$root/dev" -o -path "$root/run" -o -path "$root/tmp" -o -path "$root/var/log" -o -path "$root/var/tmp" -o -path "$root/var/lib/dpkg" \) -prune -o -printf '%P\n' | sort; }
 redis_up
 guest_boot
@@ -154,25 +164,58 @@ everything >"$guest/after"
 # What accounts leave belongs to passwd(5): backups, and groups of devices.
 expect "... leaves nothing" diff <(grep -v '^etc/\(passwd\|group\|shadow\|gshadow\)-$\|^etc/.pwd.lock$' "$guest/before") <(grep -v '^etc/\(passwd\|group\|shadow\|gshadow\)-$\|^etc/.pwd.lock$' "$guest/after")
 expect "... and no user" diff "$guest/passwd" "$root/etc/passwd"
-left() { ! { in_guest systemctl list-unit-files 'telhub*' --no-legend; in_guest systemctl list-units --all 'telhub*' --no-legend; } | grep .; }
-expect "... and no unit, failed or masked" left
+left() { ! { in_guest systemctl list-unit-files "$1*" --no-legend; in_guest systemctl list-units --all "$1*" --no-legend; } | grep .; }
+expect "... and no unit, failed or masked" left telhub
+
+echo "-- deb of ttp"
+queue() { in_guest env TTP_REDIS_PASSWORD=secret42 ttp "$@"; }
+working() { in_guest curl -fsS -m 5 http://127.0.0.1:9156/health/ready; }
+tasks() { queue stats --json | jq -e "$1"; }
+expect "exposure of ttp.service at most 2.0" systemd-analyze security --offline=yes --threshold=20 --no-pager systemd/ttp.service
+expect "install" dpkg_i /root/ttp-old.deb
+expect "... neither enabled nor started" eval '! in_guest systemctl is-enabled ttp && ! in_guest systemctl is-active ttp'
+expect "... the configuration belongs to root, readable by ttp only" test "$(in_guest stat -c '%U %G %a' /etc/ttp.toml)" = "root ttp 640"
+redis-cli config set requirepass secret42 >/dev/null
+export REDISCLI_AUTH=secret42
+printf '# edited by hand\n[redis]\nurl = "redis://10.77.0.1:6379/0"\n' >"$root/etc/ttp.toml"
+install -d -m700 "$root/etc/credstore"
+echo secret42 >"$root/etc/credstore/ttp.redis_password"
+expect "configure, with a credential, and start" in_guest systemctl enable --now ttp
+expect "... ready" within 20 working
+expect "... a task is done" eval '[ "$(queue enqueue echo "\"ping\"" --wait 20s)" = "\"ping\"" ]'
+pid=$(in_guest systemctl show ttp -P MainPID)
+expect "reload" in_guest systemctl reload ttp
+expect "... by the same process" eval '[ "$(in_guest systemctl show ttp -P MainPID)" = "$pid" ] && working'
+expect "2000 tasks of 20 ms each" queue enqueue sleep 20ms --count 2000
+expect "upgrade in the middle of them" eval 'tasks ".undone > 100" && dpkg_i /root/ttp-new.deb'
+expect "... another process, the edited configuration as it was" eval '[ "$(in_guest systemctl show ttp -P MainPID)" != "$pid" ] && grep "edited by hand" "$root/etc/ttp.toml"'
+expect "... all are done, none is dead or lost" within 60 tasks '.undone == 0 and (.queues[0] | .done == 2001 and .dead == 0 and .lost == 0)'
+expect "remove" in_guest dpkg -r ttp
+expect "... stopped; the configuration stays" eval '! in_guest systemctl is-active ttp && [ -e "$root/etc/ttp.toml" ]'
+expect "purge" in_guest dpkg -P ttp
+everything >"$guest/after"
+expect "... leaves nothing" diff <(grep -v '^etc/\(passwd\|group\|shadow\|gshadow\)-$\|^etc/.pwd.lock$' "$guest/before") <(grep -v '^etc/\(passwd\|group\|shadow\|gshadow\)-$\|^etc/.pwd.lock$' "$guest/after")
+expect "... and no user" diff "$guest/passwd" "$root/etc/passwd"
+expect "... and no unit" left ttp
 guest_stop TERM
 
 echo "-- rpm"
 rpm_() { rpm --root "$root" --dbpath /var/lib/rpm --nodeps "$@"; }
 mkdir -p "$root/var/lib/rpm"
 expect "install" rpm_ -i --ignoreos "$made"/old/*.rpm
-expect "... user and owners" test "$(chroot "$root" stat -c '%U %G %a' /etc/telhub.toml /var/lib/telhub | tr '\n' ' ')" = "root telhub 640 telhub telhub 750 "
-expect "... runs here" chroot "$root" telhub check
-echo "# edited" >>"$root/etc/telhub.toml"
+expect "... user and owners" test "$(chroot "$root" stat -c '%U %G %a' /etc/telhub.toml /etc/ttp.toml /var/lib/telhub | tr '\n' ' ')" = "root telhub 640 root ttp 640 telhub telhub 750 "
+expect "... runs here" eval 'chroot "$root" telhub check && chroot "$root" ttp version'
+echo "# edited" | tee -a "$root/etc/ttp.toml" >>"$root/etc/telhub.toml"
 echo samples >"$root/var/lib/telhub/segment"
 expect "upgrade" rpm_ -U --ignoreos "$made"/new/*.rpm
-expect "... keeps the edited configuration and the store" eval 'grep "# edited" "$root/etc/telhub.toml" >/dev/null && [ -e "$root/var/lib/telhub/segment" ]'
-expect "erase" rpm_ -e telhub
-expect "... keeps the edited configuration as .rpmsave" test -e "$root/etc/telhub.toml.rpmsave"
-expect "... nothing else of the package stays" test -z "$(find "$root/usr" -name '*telhub*' | head)"
+expect "... keeps the edited configuration and the store" eval 'grep "# edited" "$root/etc/telhub.toml" "$root/etc/ttp.toml" >/dev/null && [ -e "$root/var/lib/telhub/segment" ]'
+expect "erase" rpm_ -e telhub ttp
+expect "... keeps the edited configuration as .rpmsave" eval '[ -e "$root/etc/telhub.toml.rpmsave" ] && [ -e "$root/etc/ttp.toml.rpmsave" ]'
+expect "... nothing else of the packages stays" test -z "$(find "$root/usr" \( -name '*telhub*' -o -name '*ttp.*' -o -name ttp \) -newer "$made/old" | head)"
+rm -f "$root"/etc/*.rpmsave
+rm -r "$root/var/lib/telhub"
 
-echo "-- apk, ipk: contents, since neither tool is in Debian"
+echo "-- apk, ipk: contents"
 listing() { tar -tzf - | sed 's|^\./||; s|/$||' | sort; }
 expect "apk: program, configuration, OpenRC script" eval 'listing <"$(echo "$made"/new/*.apk)" 2>/dev/null | tr "\n" " " | grep "etc/init.d/telhub.*etc/telhub.toml.*usr/bin/telhub" >/dev/null'
 mkdir "$guest/apk" "$guest/ipk"
@@ -185,4 +228,61 @@ expect "ipk: the configuration is kept" grep -x /etc/telhub.toml "$guest/ipk/con
 for script in "$guest"/apk/.p* "$guest"/ipk/p* "$guest/ipk/etc/init.d/telhub"; do
 	[ ! -f "$script" ] || expect "${script#"$guest"/} is a shell script without mistakes" sh -n "$script"
 done
+
+# bring PROGRAM TARGET puts a program of this machine into $root, with its libraries.
+bring() {
+	mkdir -p "$root/opt/tools"
+	ldd "$1" | awk '$3 ~ "^/" && $3 !~ "/libc\\.so" { print $3 }' | xargs -r -I{} cp -L {} "$root/opt/tools/"
+	cp "$1" "$root/opt/tools/program"
+	printf '#!/bin/sh\nLD_LIBRARY_PATH=/opt/tools exec /opt/tools/program "$@"\n' >"$root$2"
+	chmod 755 "$root$2"
+}
+if [ -n "${OPKG:-}" ]; then
+	echo "-- ipk: installed by $OPKG"
+	bring "$OPKG" /usr/bin/opkg
+	mkdir -p "$root/etc/opkg"
+	: >"$root/etc/opkg/opkg.conf"
+	ipk_arch=$(sed -n 's/^Architecture: //p' "$guest/ipk/control")
+	opkg() { chroot "$root" opkg --add-dest root:/ --add-arch "$ipk_arch:10" "$@"; }
+	cp "$made"/old/*.ipk "$root/root/old.ipk"
+	cp "$made"/new/*.ipk "$root/root/new.ipk"
+	cp "$guest/ipk/postinst" "$root/root/postinst"
+	expect "install" opkg install /root/old.ipk
+	expect "... user and owners" test "$(chroot "$root" stat -c '%U %G %a' /etc/telhub.toml /var/lib/telhub | tr '\n' ' ')" = "root telhub 640 telhub telhub 750 "
+	expect "... runs here" chroot "$root" telhub check
+	echo "# edited" >>"$root/etc/telhub.toml"
+	echo samples >"$root/var/lib/telhub/segment"
+	expect "upgrade" opkg install /root/new.ipk
+	expect "... keeps the edited configuration and the store" eval 'grep "# edited" "$root/etc/telhub.toml" && [ -e "$root/var/lib/telhub/segment" ] && opkg list-installed | grep "telhub - 1.0.1"'
+	expect "remove" opkg remove telhub
+	expect "... keeps the edited configuration and the store, and nothing else" eval '[ -e "$root/etc/telhub.toml" ] && [ -e "$root/var/lib/telhub/segment" ] && [ ! -e "$root/usr/bin/telhub" ] && [ ! -e "$root/usr/lib/systemd/system/telhub.service" ] && [ ! -e "$root/usr/lib/telhub" ]'
+	rm -f "$root"/etc/telhub.toml*
+	refuse "into an image: says what to take instead" "meta-telhub" chroot "$root" env D=/image sh /root/postinst
+else
+	say "      ipk: NOT installed: OPKG= names no opkg"
+fi
+if [ -n "${APK:-}" ]; then
+	echo "-- apk: installed by $APK, in a system of $BUSYBOX"
+	alpine=$guest/alpine
+	mkdir -p "$alpine"/{bin,sbin,usr/bin,usr/sbin,etc,dev,proc,tmp,var/lib,run,root}
+	cp "$BUSYBOX" "$alpine/bin/busybox"
+	"$BUSYBOX" --list | grep -vx busybox | while read -r applet; do ln -s /bin/busybox "$alpine/bin/$applet"; done
+	echo root:x:0:0:root:/root:/bin/sh >"$alpine/etc/passwd"
+	printf 'root:x:0:\ndialout:x:20:\n' >"$alpine/etc/group"
+	echo 'root:*::0:::::' >"$alpine/etc/shadow"
+	mknod -m666 "$alpine/dev/null" c 1 3
+	apk() { "$APK" --root "$alpine" --allow-untrusted --no-network --repositories-file /dev/null "$@"; }
+	expect "an empty system" apk --initdb add
+	expect "install" apk add "$made"/old/*.apk
+	expect "... user, groups and owners" test "$(chroot "$alpine" stat -c '%U %G %a' /etc/telhub.toml /var/lib/telhub | tr '\n' ' ')$(chroot "$alpine" id -nG telhub | tr ' ' '\n' | sort | tr '\n' ' ')" = "root telhub 640 telhub telhub 750 dialout gpio i2c telhub "
+	expect "... runs here" chroot "$alpine" telhub check
+	echo "# edited" >>"$alpine/etc/telhub.toml"
+	echo samples >"$alpine/var/lib/telhub/segment"
+	expect "upgrade" apk add "$made"/new/*.apk
+	expect "... keeps the edited configuration and the store" eval 'grep "# edited" "$alpine/etc/telhub.toml" && [ -e "$alpine/etc/telhub.toml.apk-new" ] && [ -e "$alpine/var/lib/telhub/segment" ] && apk info -v telhub | grep 1.0.1'
+	expect "remove" apk del telhub
+	expect "... keeps the edited configuration and the store, and nothing else" test "$(find "$alpine" -name '*telhub*' ! -name '*.apk-new' -printf '%P ' | tr ' ' '\n' | sort | tr '\n' ' ')" = " etc/telhub.toml var/lib/telhub "
+else
+	say "      apk: NOT installed: APK= names no apk"
+fi
 verdict
