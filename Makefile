@@ -144,6 +144,10 @@ test-yocto-units: build ## boot the layer's units for a data partition under rea
 test-yocto-boot: ## have U-Boot choose between two systems by the layer's script, under QEMU; 5 minutes
 	scripts/test-yocto-boot.sh
 
+.PHONY: test-monitoring
+test-monitoring: ## evaluate rules and dashboards in a real Prometheus that scrapes the real programs; Debian; 6 minutes
+	scripts/test-monitoring.sh
+
 .PHONY: test-outage
 test-outage: ## end-to-end tests at full length: outages, lost replies, power cuts; 10 minutes
 	TELHUB_E2E_FULL=1 $(GO) test -count=1 -timeout 40m -v ./agent/e2e

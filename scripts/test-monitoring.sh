@@ -42,7 +42,7 @@ finish() {
 		[ -z "${pids[$name]:-}" ] || stop "$name"
 	done
 	if [ "$code" != 0 ] && [ -z "${KEEP:-}" ]; then
-		for log in "$dir"/*.log; do echo "-- $log"; tail -n 12 "$log"; done
+		for log in "$dir"/*.log; do echo "-- $log"; tail -n 12 "$log" | cut -c1-300; done
 	fi
 	if [ -n "${KEEP:-}" ]; then echo "kept: $dir"; else rm -rf "$dir"; fi
 	exit "$code"
@@ -66,6 +66,7 @@ until_true() { # SECONDS WHAT COMMAND…
 	shift 2
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || die "$what: not within time"
+		for name in "${!pids[@]}"; do kill -0 "${pids[$name]}" 2>/dev/null || die "$what: $name has ended"; done
 		sleep 0.3
 	done
 }
@@ -91,10 +92,13 @@ if "$dir/monitoring" validate "$dir/bad.json" >/dev/null 2>&1; then die "a missp
 sed 's/"x": [0-9]*/"x": 0/' deployment/grafana/dashboards/ttp.json >"$dir/bad.json"
 if "$dir/monitoring" validate "$dir/bad.json" >/dev/null 2>&1; then die "panels that overlap are not noticed"; fi
 
-say "building"
-go build -o "$dir/telhub" ./agent/cmd/telhub
-go build -o "$dir/telhub-demo" ./agent/cmd/telhub-demo
-go build -o "$dir/ttp" ./processing/cmd/ttp
+if [ -z "${BIN:-}" ]; then # BIN names a directory with all three, built before
+	say "building"
+	BIN=$dir
+	go build -o "$BIN/telhub" ./agent/cmd/telhub
+	go build -o "$BIN/telhub-demo" ./agent/cmd/telhub-demo
+	go build -o "$BIN/ttp" ./processing/cmd/ttp
+fi
 
 say "starting"
 redis=$(port) pg=$(port) http_demo=$(port) http_agent=$(port) http_ttp=$(port) http_prom=$(port)
@@ -134,15 +138,15 @@ url = "postgres://postgres@127.0.0.1:$pg/postgres?sslmode=disable"
 endpoint = "http://127.0.0.1:1"
 [handler.flaky]
 kind = "exec"
-command = ["false"]
+command = ["/bin/false"]
 END
-ttp() { "$dir/ttp" "$@" --config "$dir/ttp.toml" >>"$dir/cli.log" 2>&1; }
-start ttp "$dir/ttp" run --config "$dir/ttp.toml"
+ttp() { "$BIN/ttp" "$@" --config "$dir/ttp.toml" >>"$dir/cli.log" 2>&1; }
+start ttp "$BIN/ttp" run --config "$dir/ttp.toml"
 
 # An agent of the simulated board, and the board's own program with a serial
 # device (a pseudo-terminal that a counter writes to), alarms, and a sensor
 # that is not there.
-REDIS_URL="redis://127.0.0.1:$redis/0" start demo "$dir/telhub-demo" -listen "127.0.0.1:$http_demo" -dir "$dir/spool-demo"
+REDIS_URL="redis://127.0.0.1:$redis/0" start demo "$BIN/telhub-demo" -listen "127.0.0.1:$http_demo" -dir "$dir/spool-demo"
 start socat socat "PTY,link=$dir/line,raw,echo=0" "PTY,link=$dir/line-far,raw,echo=0"
 until_true 10 "a pseudo-terminal" test -e "$dir/line-far"
 # shellcheck disable=SC2016 # the shell inside expands
@@ -182,11 +186,11 @@ alarm = { high = 1, level = "warn" }
 [[sensor]]
 name = "missing"
 use = "hwmon"
+chip = "lm75"
 every = "1s"
-path = "$dir/hwmon"
 END
-"$dir/telhub" check --config "$dir/telhub.toml" >"$dir/check.log" 2>&1 || { cat "$dir/check.log"; die "the agent's configuration is wrong"; }
-start agent "$dir/telhub" run --config "$dir/telhub.toml"
+"$BIN/telhub" check --config "$dir/telhub.toml" >"$dir/check.log" 2>&1 || { cat "$dir/check.log"; die "the agent's configuration is wrong"; }
+start agent "$BIN/telhub" run --config "$dir/telhub.toml"
 
 mkdir -p "$dir/prometheus/targets"
 cp -r deployment/prometheus/rules "$dir/prometheus/"
@@ -203,8 +207,8 @@ start prometheus prometheus --config.file="$dir/prometheus/prometheus.yml" --sto
 	--web.listen-address="127.0.0.1:$http_prom" --log.level=warn
 query() { curl -fsS "http://127.0.0.1:$http_prom/api/v1/query" --data-urlencode "query=$1"; }
 holds() { query "$1" | grep -q '"value":\['; }
-until_true 60 "Prometheus scrapes all" holds 'count(up{job=~"telhub|ttp"} == 1) == 3'
-until_true 60 "samples arrive in the database" holds 'ttp_telemetry_rows_total{group="storage"} > 0'
+until_true 180 "Prometheus scrapes all" holds 'count(up{job=~"telhub|ttp"} == 1) == 3'
+until_true 180 "samples arrive in the database" holds 'ttp_telemetry_rows_total{group="storage"} > 0'
 
 say "load"
 for class in critical high normal bulk; do ttp enqueue echo '"hello"' --class $class --count 300; done
@@ -216,24 +220,24 @@ ttp enqueue flaky --attempts 2
 ttp enqueue flaky --attempts 20 --count 5
 ttp schedule add often echo '"again"' --every 1s
 redis-cli -p "$redis" xadd 'telhub:{0}:live' '*' hello world >/dev/null
-until_true 60 "dead letters" holds 'sum(ttp_dead_letters_total) >= 2 and on() sum(ttp_telemetry_dead_letters_total) > 0'
+until_true 180 "dead letters" holds 'sum(ttp_dead_letters_total) >= 2 and on() sum(ttp_telemetry_dead_letters_total) > 0'
 sleep 20
 
 say "the database is away"
 stop postgres INT
-until_true 60 "ttp says so" holds 'rate(ttp_telemetry_store_errors_total[20s]) > 0'
+until_true 180 "ttp says so" holds 'rate(ttp_telemetry_store_errors_total[20s]) > 0'
 postgres_up
 
 say "Redis is away, and a serial device is silent"
 stop feeder
 stop redis
-until_true 60 "agents spool" holds 'count(telemetry_uplink_connected == 0 and telemetry_spool_frames > 0) == 2'
-until_true 60 "ttp says so" holds 'ttp_redis_up == 0'
-until_true 60 "the silence is noticed" holds 'telemetry_sensor_up{sensor="counter"} == 0'
+until_true 180 "agents spool" holds 'count(telemetry_uplink_connected == 0 and telemetry_spool_frames > 0) == 2'
+until_true 180 "ttp says so" holds 'ttp_redis_up == 0'
+until_true 180 "the silence is noticed" holds 'telemetry_sensor_up{sensor="counter"} == 0'
 sleep 10
 redis_up
-until_true 60 "the backlog is delivered" holds 'sum(rate(telemetry_samples_forwarded_total{lane="backfill"}[20s])) > 0'
-until_true 60 "all is well again" holds 'min(telemetry_uplink_connected) == 1 and min(ttp_redis_up) == 1'
+until_true 180 "the backlog is delivered" holds 'sum(rate(telemetry_samples_forwarded_total{lane="backfill"}[20s])) > 0'
+until_true 180 "all is well again" holds 'min(telemetry_uplink_connected) == 1 and min(ttp_redis_up) == 1'
 sleep 20
 
 say "every expression"

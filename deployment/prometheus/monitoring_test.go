@@ -121,7 +121,10 @@ func TestNamedLabelsExist(t *testing.T) {
 func TestAlertsAreComplete(t *testing.T) {
 	doc, count := read(t, catalogue), 0
 	for _, kind := range []string{"telhub", "ttp"} {
-		tests := read(t, "tests/"+kind+"_test.yml")
+		tests := ""
+		for _, file := range files(t, "tests/"+kind+"_*test.yml") {
+			tests += read(t, file)
+		}
 		for i, text := range strings.Split(read(t, "rules/"+kind+"-alerts.yml"), "\n      - alert: ") {
 			if i == 0 {
 				continue
