@@ -13,6 +13,9 @@ need e2fsck e2fsprogs
 need debugfs e2fsprogs
 need valkey-server valkey-server # WAITAOF, which redis-server of Debian 12 lacks
 need mount mount
+need minisign minisign # scripts/deploy.sh
+need ar binutils
+need systemd-analyze systemd
 # The server's programs are not in PATH. The tests make clusters of their own.
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages+=(postgresql)
 # Modbus slaves that others wrote. Debian's own python3 has the first two.
