@@ -98,8 +98,9 @@ func (s *Server) Start() {
 	}
 }
 
-// startTime is how long a server may take until it answers.
-const startTime = 15 * time.Second
+// startTime is how long a server may take until it answers: after a crash it
+// reads its log.
+const startTime = 2 * time.Minute
 
 // run starts the process and reports whether it came to answer.
 func (s *Server) run() bool {
