@@ -92,6 +92,7 @@ same() { cmp "$1" "$guest/disk/telhub" && runs "$2" && [ "$(in_guest sha256sum "
 tidy() { [ ! -e "$guest/disk/telhub.new" ] && [ ! -e "$root/var/lib/telhub-flash/trial" ]; }
 flash() { SSH_OPTIONS="$ssh_options ${more:-}" scripts/flash.sh "$@"; }
 
+# The seconds are for a machine that has ten other things to do.
 # ends CODE SECONDS TEXT STATE OPTIONS... : flash has to end with this code and
 # within these seconds, and leave the board with "old" or "new" serving.
 ends() {
@@ -113,9 +114,9 @@ boards=root@127.0.0.1
 within 30 runs "$old_version" || die "the old program does not run"
 say "$old_version -> $new_version"
 echo "-- nothing may change"
-ends 1 20 "wrong architecture" old --binary "$bad/arm64" "$boards"
-ends 1 20 "no program at all" old --binary scripts/flash.sh "$boards"
-ends 1 20 "a user without sudo" old --binary "$new" plain@127.0.0.1
+ends 1 30 "wrong architecture" old --binary "$bad/arm64" "$boards"
+ends 1 30 "no program at all" old --binary scripts/flash.sh "$boards"
+ends 1 30 "a user without sudo" old --binary "$new" plain@127.0.0.1
 expect "... whom ssh let in" grep -i 'sudo:.*password' "$guest/flash"
 ends 1 30 "a name that does not resolve" old --binary "$new" root@10.77.0.1x
 # Packets to a dummy interface vanish, as those to a board that is off.
@@ -123,28 +124,30 @@ ip link add gone type dummy && ip link set gone up && ip address add 198.51.100.
 ends 1 30 "a host that does not answer" old --binary "$new" root@198.51.100.1
 cp "$root/etc/telhub.toml" "$guest/toml"
 echo 'nonsense = 1' >>"$root/etc/telhub.toml"
-lines=4 ends 1 30 "bad configuration" old --binary "$new" "$boards"
+lines=4 ends 1 60 "bad configuration" old --binary "$new" "$boards"
 cp "$guest/toml" "$root/etc/telhub.toml"
 dd if=/dev/zero of="$guest/disk/fill" bs=1M count=100 2>/dev/null || true
-ends 1 20 "full disk" old --binary "$new" "$boards"
+ends 1 30 "full disk" old --binary "$new" "$boards"
 rm "$guest/disk/fill"
 in_guest mount -t tmpfs -o size=32k tmpfs /var/lib/telhub-flash
-ends 1 20 "no room for what the board notes" old --binary "$new" "$boards"
+ends 1 30 "no room for what the board notes" old --binary "$new" "$boards"
 in_guest umount /var/lib/telhub-flash
 # A copy takes some 7 s by this connection; a second after its begin is in it.
 copying() { within 60 compgen -G "$guest/disk/telhub.new.*" && sleep 1; }
 more=$slow
 (copying; dd if=/dev/zero of="$guest/disk/fill" bs=1M count=100 2>/dev/null || true) &
-ends 1 30 "a disk that fills while the program is copied" old --binary "$new" "$boards"
+ends 1 60 "a disk that fills while the program is copied" old --binary "$new" "$boards"
+expect "... in the copy" grep "the copy failed" "$guest/flash"
 rm -f "$guest/disk/fill"
 (copying; kill "$(cat "$guest/slow.pid")") &
-ends 1 30 "connection cut while the program is copied" old --binary "$new" "$boards"
+ends 1 60 "connection cut while the program is copied" old --binary "$new" "$boards"
+expect "... in the copy" grep "the copy failed" "$guest/flash"
 more=''
 
 echo "-- back to the old one"
 declare -A does=([hang]="hangs before READY=1" [crash]="crashes after it" [silent]="does not answer" [wrong]="tells another version")
 for mode in hang crash silent wrong; do
-	ends 3 45 "a program that ${does[$mode]}" old --wait 8 --binary "$bad/$mode" "$boards"
+	ends 3 60 "a program that ${does[$mode]}" old --wait 8 --binary "$bad/$mode" "$boards"
 done
 
 echo "-- the connection is lost after the switch"
@@ -154,12 +157,12 @@ cut_after() {
 	in_guest systemctl kill -s KILL sshd-test # with its sessions
 }
 cut_after &
-ends 4 75 "a program that hangs" old --wait 8 --binary "$bad/hang" "$boards"
+ends 4 120 "a program that hangs" old --wait 8 --binary "$bad/hang" "$boards"
 in_guest systemctl start sshd-test
 within 10 eval 'echo >/dev/tcp/127.0.0.1/2222'
 { cut_after; sleep 3; in_guest systemctl start sshd-test; } &
-ends 0 60 "a good one, as a user with sudo, and the connection comes back" new --binary "$new" pi@127.0.0.1
-ends 0 10 "once more: nothing to do" new --binary "$new" "$boards"
+ends 0 120 "a good one, as a user with sudo, and the connection comes back" new --binary "$new" pi@127.0.0.1
+ends 0 60 "once more: nothing to do" new --binary "$new" "$boards"
 expect "the old one is kept" cmp "$old" "$guest/disk/telhub.prev"
 
 echo "-- power cuts"
@@ -184,13 +187,15 @@ kill "$flasher" 2>/dev/null || true
 wait "$flasher" 2>/dev/null || true
 start_board
 expect "power cut while it is copied: boots the one before" within 30 eval 'same "$new" "$new_version"'
+rm -f "$guest"/disk/telhub.new.*
 
 echo "-- again, and two at once"
 more=$slow
 (copying; kill -STOP "$(cat "$guest/slow.pid")") &
-ends 1 60 "the connection falls silent while the program is copied" new --binary "$old" "$boards"
+ends 1 90 "the connection falls silent while the program is copied" new --binary "$old" "$boards"
+expect "... in the copy" grep "the copy failed" "$guest/flash"
 more=''
-ends 0 60 "again, while the board still waits for the first" old --binary "$old" "$boards"
+ends 0 120 "again, while the board still waits for the first" old --binary "$old" "$boards"
 kill -CONT "$(cat "$guest/slow.pid")"
 sleep 1
 expect "... which changes nothing when it ends" eval 'same "$old" "$old_version" && ! ls "$guest"/disk/telhub.new*'
@@ -204,7 +209,7 @@ expect "... the first one goes on, and back" test "$rc" = 3
 in_guest systemctl stop telhub
 cp "$bad/hang" "$guest/disk/telhub"
 in_guest systemctl start --no-block telhub
-ends 0 60 "a board whose program hangs is mended" new --binary "$new" "$boards"
+ends 0 120 "a board whose program hangs is mended" new --binary "$new" "$boards"
 
 echo "-- fleet"
 # Three names for the one board: what was done there is found done.
