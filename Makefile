@@ -109,7 +109,7 @@ test-flash: build ## flash a board, good and bad programs, over real ssh, with c
 	scripts/test-flash.sh bin/telhub bin/telhub-next
 
 .PHONY: test-container
-test-container: ## build the images, run them and the compose files for real, locked down; Debian, root; 10 minutes
+test-container: build ttp ## build the images, run them and the compose files for real, locked down; Debian, root; 15 minutes
 	scripts/test-container.sh '$(VERSION)' '$(BUILT)'
 
 .PHONY: test-terraform

@@ -33,7 +33,7 @@ done
 
 podman system service -t 0 "unix://$guest/podman.sock" >"$guest/service.log" 2>&1 &
 export DOCKER_HOST=unix://$guest/podman.sock
-within 20 test -S "$guest/podman.sock" || die "podman's service does not start"
+within 90 test -S "$guest/podman.sock" || die "podman's service does not start"
 # podman leaves the rhythm of health checks to systemd, which is not here.
 (while sleep 1; do podman ps -q --filter health=starting --filter health=unhealthy --filter health=healthy | xargs -r -n1 podman healthcheck run; done) >/dev/null 2>&1 &
 
@@ -69,26 +69,26 @@ chmod 644 "$guest/etc/empty.toml"
 echo "-- docker-compose.yml: redis, telhub with its simulated board, ttp, prometheus"
 t0=$(date +%s)
 expect "up, each after what it needs is healthy" demo up -d --no-build redis telhub ttp prometheus
-expect "the board's page is ready, on 127.0.0.1:9155" within 60 page /health/ready
+expect "the board's page is ready, on 127.0.0.1:9155" within 240 page /health/ready
 say "      $(($(date +%s) - t0)) s"
-expect "samples in Redis" within 30 eval '[ "$(ask_redis demo xlen "telhub:{0}:live")" -gt 2 ]'
-expect "six sensors are up" within 30 eval 'page /api/sensors | jq -e "length == 6 and all(.up)"'
+expect "samples in Redis" within 120 eval '[ "$(ask_redis demo xlen "telhub:{0}:live")" -gt 2 ]'
+expect "six sensors are up" within 120 eval 'page /api/sensors | jq -e "length == 6 and all(.up)"'
 expect "without a password Redis answers to PING only" eval '[ "$(podman exec "$(name_of demo redis)" redis-cli ping)" = PONG ] && podman exec "$(name_of demo redis)" redis-cli xlen x 2>&1 | grep NOPERM'
 refuse "telhub's password does not open ttp's keys" "NOPERM" podman exec "$(name_of demo redis)" /bin/sh -c 'REDISCLI_AUTH=$(cat /run/secrets/redis_telhub) redis-cli -e --user telhub hget ttp:x y'
 expect "all are confined, limited, and published on 127.0.0.1 at most" confined_all demo
 expect "no password can be seen from outside" hidden demo
 expect "a task is run by ttp" eval '[ "$(in_ttp demo ttp enqueue echo "\"ping\"" --wait 10s)" = "\"ping\"" ]'
-expect "prometheus scrapes the board and ttp" within 60 targets_up
-expect "... and knows the agent's metrics" within 60 query 'telemetry_build_info * on(instance) group_left() up{job="telhub"}' '.data.result | length == 1'
-expect "... its rules load and evaluate" within 60 eval 'curl -fsS -m 5 http://127.0.0.1:9090/api/v1/rules | jq -e "[.data.groups[].rules[] | select(.health != \"ok\")] == [] and (.data.groups | length > 0)"'
+expect "prometheus scrapes the board and ttp" within 240 targets_up
+expect "... and knows the agent's metrics" within 240 query 'telemetry_build_info * on(instance) group_left() up{job="telhub"}' '.data.result | length == 1'
+expect "... its rules load and evaluate" within 240 eval 'curl -fsS -m 5 http://127.0.0.1:9090/api/v1/rules | jq -e "[.data.groups[].rules[] | select(.health != \"ok\")] == [] and (.data.groups | length > 0)"'
 demo stop -t 10 redis >/dev/null 2>&1
-expect "Redis stopped: the spool grows, the page stays" within 30 status '.spool.frames > 0'
+expect "Redis stopped: the spool grows, the page stays" within 120 status '.spool.frames > 0'
 kill -KILL "$(pid_of "$(name_of demo telhub)")"
-expect "telhub killed: the engine starts it again" within 30 eval 'page /health/live && status ".uptime_seconds < 20"'
+expect "telhub killed: the engine starts it again" within 120 eval 'page /health/live && status ".uptime_seconds < 20"'
 demo start redis >/dev/null 2>&1
-expect "Redis back: everything is delivered" within 60 status '.spool.frames == 0 and .uplink.state == "connected"'
+expect "Redis back: everything is delivered" within 240 status '.spool.frames == 0 and .uplink.state == "connected"'
 had=$(ask_redis demo xlen 'telhub:{0}:live')
-expect "down and up again: what was in the volumes is there" eval 'demo down -t 20 && demo up -d --no-build redis telhub && within 60 page /health/ready && [ "$(ask_redis demo xlen "telhub:{0}:live")" -ge '"$had"' ]'
+expect "down and up again: what was in the volumes is there" eval 'demo down -t 20 && demo up -d --no-build redis telhub && within 240 page /health/ready && [ "$(ask_redis demo xlen "telhub:{0}:live")" -ge '"$had"' ]'
 demo stop -t 20 telhub >/dev/null 2>&1
 expect "the audit of all of it is balanced" audit demo_backend redis://redis:6379/0 demo
 demo down -v -t 10 >/dev/null 2>&1
@@ -100,7 +100,7 @@ rows() { psql_hub 'SELECT count(*) FROM telhub.samples'; }
 rows_grow() { local from; from=$(rows) && within "$1" eval "[ \$(rows) -gt $from ]"; }
 expect "up, each after what it needs is healthy" hub up -d --no-build
 expect "two sinks and two workers" test "$(count_of hub sink)/$(count_of hub ttp)" = 2/2
-expect "the tables are there: made once, though two began at the same time" within 60 eval '[ "$(psql_hub "SELECT count(*) = max(version) FROM telhub.version")" = t ]'
+expect "the tables are there: made once, though two began at the same time" within 240 eval '[ "$(psql_hub "SELECT count(*) = max(version) FROM telhub.version")" = t ]'
 expect "ttp's role owns its database and is no superuser" test "$(psql_hub "SELECT rolsuper OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname = 'ttp'")" = f
 expect "WAITAOF: the board's confirmations are of the disk" eval 'ask_redis hub acl getuser telhub | grep -q waitaof'
 simulated() { # a board outside the compose network, by the published port
@@ -108,21 +108,21 @@ simulated() { # a board outside the compose network, by the published port
 		-e TELEMETRY_DEVICE=field-01 -e TELEMETRY_REDIS_URL=redis://127.0.0.1:6379/0 -e TELEMETRY_REDIS_USER=telhub -e TELEMETRY_REDIS_PASSWORD_FILE=/run/secrets/redis_telhub "$registry/telhub-demo:dev"
 }
 expect "a board, by the published port" simulated
-expect "its samples become rows" within 60 eval '[ "$(rows)" -gt 100 ]'
+expect "its samples become rows" within 240 eval '[ "$(rows)" -gt 100 ]'
 expect "all are confined, limited, and published on 127.0.0.1 at most" confined_all hub
 expect "no password can be seen from outside" hidden hub
-expect "1000 tasks are done by the workers" eval 'in_ttp hub ttp enqueue echo "{}" --count 1000 && within 30 eval "in_ttp hub ttp stats --json | jq -es \"[.[] | (.. | objects | .waiting? // 0)] | add == 0\""'
+expect "1000 tasks are done by the workers" eval 'in_ttp hub ttp enqueue echo "{}" --count 1000 && within 120 eval "in_ttp hub ttp stats --json | jq -es \"[.[] | (.. | objects | .waiting? // 0)] | add == 0\""'
 expect "more workers: --scale ttp=4" eval 'hub up -d --no-build --scale ttp=4 && [ "$(count_of hub ttp)" = 4 ]'
 hub stop -t 20 postgres >/dev/null 2>&1
 sleep 3
 hub start postgres >/dev/null 2>&1
-expect "PostgreSQL stopped and started: rows go on" eval 'within 60 rows && rows_grow 60'
+expect "PostgreSQL stopped and started: rows go on" eval 'within 240 rows && rows_grow 60'
 expect "an upgrade: sinks are replaced while the board sends" eval 'hub up -d --no-build --no-deps --force-recreate sink && rows_grow 60'
 expect "alarms found a handler: nothing lies among the dead letters" eval '[ -z "$(in_ttp hub ttp dlq list --json)" ]'
 expect "the board stops in order" eval 'podman stop -t 20 field && [ "$(podman inspect --format "{{.State.ExitCode}}" field)" = 0 ]'
 podman logs field 2>/dev/null | tail -n 3 | sed 's/^/        | /'
 expect "telhub audit is balanced" audit host redis://127.0.0.1:6379/0 field-01
-expect "ttp telemetry audit: the database holds what the streams hold, each once" within 60 in_ttp hub sink telemetry audit --whole --rows --streams
+expect "ttp telemetry audit: the database holds what the streams hold, each once" within 240 in_ttp hub sink telemetry audit --whole --rows --streams
 in_ttp hub sink telemetry audit --whole --rows | sed 's/^/        | /'
 podman rm -f field >/dev/null
 hub down -v -t 20 >/dev/null 2>&1
@@ -145,9 +145,9 @@ n = { key = "n" }
 END
 chmod 644 "$CONFIG"
 expect "up" board up -d --no-build
-expect "ready, on the board's own loopback" within 30 page /health/ready
+expect "ready, on the board's own loopback" within 120 page /health/ready
 pid=$(pid_of "$(name_of board telhub)")
 expect "confined" confined "$pid"
-expect "both devices are there, and open to it: a file that it has open is /dev/ttyAMA0" within 20 eval 'ls -l /proc/$pid/fd | grep /dev/ttyAMA0 && test -c /proc/$pid/root/dev/i2c-1'
+expect "both devices are there, and open to it: a file that it has open is /dev/ttyAMA0" within 90 eval 'ls -l /proc/$pid/fd | grep /dev/ttyAMA0 && test -c /proc/$pid/root/dev/i2c-1'
 refuse "a device that is not named is not there" "No such file" ls "/proc/$pid/root/dev/loop0"
 board down -v -t 10 >/dev/null 2>&1

@@ -3,7 +3,8 @@
 # network and process numbers of their own, and images that stand in for those
 # of a registry, made of this machine's programs. Source it; do not run it.
 #
-# Debian, root. CONTAINER_CACHE (.cache/containers) keeps Go's modules between runs.
+# Debian, root. CONTAINER_CACHE (.cache/containers) keeps Go's modules between runs;
+# CONTAINER_STORE=DIR keeps images, too, for runs with STEPS="locked compose".
 
 # container_tools installs what the test uses on this machine.
 container_tools() {
@@ -32,6 +33,7 @@ container_alone() {
 	fi
 	ip link set lo up
 	mount -t tmpfs tmpfs /run # podman's networks and locks, not the machine's
+	mount -t tmpfs tmpfs /dev/shm
 }
 
 # container_new makes $guest, this run's directory, and points the tools to it.
@@ -40,11 +42,12 @@ container_new() {
 	trap container_end EXIT
 	trap 'exit 1' INT TERM
 	cache=$(realpath -m "${CONTAINER_CACHE:-.cache/containers}")
-	mkdir -p "$guest/tmp" "$cache/buildah-cache/root/.cache/go-build"
+	store=${CONTAINER_STORE:-$guest}
+	mkdir -p "$store/tmp" "$cache/buildah-cache/root/.cache/go-build"
 	export TMPDIR=$cache BUILDAH_ISOLATION=chroot CONTAINERS_CONF=$guest/containers.conf CONTAINERS_STORAGE_CONF=$guest/storage.conf
 	# Go's cache knows what it holds by content: builds are no less real, but shorter.
 	mount --bind "$(go env GOCACHE)" "$cache/buildah-cache/root/.cache/go-build"
-	printf '[storage]\ndriver = "overlay"\ngraphroot = "%s/store"\nrunroot = "%s/run"\n' "$guest" "$guest" >"$CONTAINERS_STORAGE_CONF"
+	printf '[storage]\ndriver = "overlay"\ngraphroot = "%s/store"\nrunroot = "%s/run"\n' "$store" "$store" >"$CONTAINERS_STORAGE_CONF"
 	cat >"$CONTAINERS_CONF" <<-END
 		[containers]
 		default_ulimits = ["nofile=4096:4096", "nproc=1024:1024"]
@@ -53,7 +56,7 @@ container_new() {
 		cgroup_manager = "cgroupfs"
 		events_logger = "file"
 		runtime = "runc"
-		tmp_dir = "$guest/tmp"
+		tmp_dir = "$store/tmp"
 		[network]
 		network_backend = "netavark"
 		network_config_dir = "$guest/networks"
@@ -67,7 +70,7 @@ container_end() {
 	podman rm -fa -t 1 >/dev/null 2>&1 || true
 	podman volume rm -fa >/dev/null 2>&1 || true
 	jobs -p | xargs -r kill 2>/dev/null || true
-	umount "$guest/store/overlay" "$cache/buildah-cache/root/.cache/go-build" 2>/dev/null || true
+	umount "$store/store/overlay" "$cache/buildah-cache/root/.cache/go-build" 2>/dev/null || true
 	rm -rf "$guest"
 	exit "$status"
 }

@@ -3,14 +3,19 @@
 # Redis of this machine. Part of test-container.sh.
 
 echo "-- telhub, locked down"
-counter() { socat "PTY,link=$guest/counter,group=dialout,mode=660,raw,echo=0,wait-slave" 'SYSTEM:n=0; while sleep 0.05; do n=$((n+1)); echo "{\"n\": $n}"; done'; }
-while counter; do :; done >/dev/null 2>&1 &
+cat >"$guest/count" <<'END'
+#!/bin/sh
+n=0
+while sleep 0.05; do n=$((n + 1)); echo "{\"n\": $n}"; done
+END
+chmod +x "$guest/count"
+while socat "PTY,link=$guest/counter,group=dialout,mode=660,raw,echo=0,wait-slave" "EXEC:$guest/count"; do :; done >/dev/null 2>&1 &
 mkdir -p "$guest/redis" "$guest/etc"
 echo secret42 >"$guest/etc/redis_password"
 redis_host() {
 	redis-server --port 6379 --bind 127.0.0.1 --requirepass secret42 --dir "$guest/redis" --appendonly yes --save '' >>"$guest/redis.log" 2>&1 &
 	redis_pid=$!
-	within 20 eval 'REDISCLI_AUTH=secret42 redis-cli ping | grep -q PONG'
+	within 90 eval 'REDISCLI_AUTH=secret42 redis-cli ping | grep -q PONG'
 }
 expect "redis-server of this machine" redis_host
 cat >"$guest/etc/telhub.toml" <<'END'
@@ -37,7 +42,7 @@ every = "1s"
 only = ["load1", "processes", "memory_available"]
 END
 chmod 644 "$guest"/etc/*
-within 10 test -e "$guest/counter" || die "socat makes no pseudo-terminal"
+within 60 test -e "$guest/counter" || die "socat makes no pseudo-terminal"
 # locked [OPTION...] -- COMMAND...: the image as docs/docker_deployment.md runs it.
 locked() {
 	local options=()
@@ -67,18 +72,18 @@ expect "telhub check: the configuration is good" locked --rm -- check
 refuse "without the port's group: permission denied" "ermission" locked --rm -- read counter
 expect "with --group-add of it: a reading" locked --rm --group-add "$dialout" -- read counter
 locked -d --name boxed --group-add "$dialout" -- run >/dev/null
-expect "ready" within 30 page /health/ready
+expect "ready" within 120 page /health/ready
 expect "user 65532, no capability, no new privileges, seccomp, read-only root" confined "$(pid_of boxed)"
-expect "samples reach Redis, with the password of the file" grows 15
-expect "both sensors are up" within 15 eval 'page /api/sensors | jq -e "length == 2 and all(.up)"'
-expect "the state of the clock is known under the engine's seccomp profile" within 15 status '.state != "" and (.clock | tostring | test("adjtimex") | not)'
+expect "samples reach Redis, with the password of the file" grows 60
+expect "both sensors are up" within 60 eval 'page /api/sensors | jq -e "length == 2 and all(.up)"'
+expect "the state of the clock is known under the engine's seccomp profile" within 60 status '.state != "" and (.clock | tostring | test("adjtimex") | not)'
 expect "metrics count them" eval 'page /metrics | grep -E "^telemetry_samples_forwarded_total\{.*lane=\"live\".*\} [1-9]"'
-expect "Redis gone: the spool on the volume grows" eval 'kill $redis_pid; wait $redis_pid || true; within 30 status ".spool.frames > 0"'
+expect "Redis gone: the spool on the volume grows" eval 'kill $redis_pid; wait $redis_pid || true; within 120 status ".spool.frames > 0"'
 kill -KILL "$(pid_of boxed)"
-expect "killed in the middle" within 10 eval '[ "$(podman inspect --format "{{.State.Running}}" boxed)" = false ]'
+expect "killed in the middle" within 60 eval '[ "$(podman inspect --format "{{.State.Running}}" boxed)" = false ]'
 redis_host
 podman start boxed >/dev/null
-expect "started again: delivers what lay in the spool" eval 'within 30 page /health/ready && within 30 status ".spool.frames == 0 and .uplink.state == \"connected\"" && grows 15'
+expect "started again: delivers what lay in the spool" eval 'within 120 page /health/ready && within 120 status ".spool.frames == 0 and .uplink.state == \"connected\"" && grows 60'
 expect "stops in order, with exit code 0, in $(t0=$(date +%s%3N); podman stop -t 20 boxed >/dev/null; echo $(($(date +%s%3N) - t0))) ms" test "$(podman inspect --format '{{.State.ExitCode}}' boxed)" = 0
 expect "telhub audit, in a container, is balanced" locked --rm -- audit --whole
 podman rm -f boxed >/dev/null
