@@ -35,7 +35,7 @@ podman system service -t 0 "unix://$guest/podman.sock" >"$guest/service.log" 2>&
 export DOCKER_HOST=unix://$guest/podman.sock
 within 90 test -S "$guest/podman.sock" || die "podman's service does not start"
 # podman leaves the rhythm of health checks to systemd, which is not here.
-(while sleep 1; do podman ps -q --filter health=starting --filter health=unhealthy --filter health=healthy | xargs -r -n1 podman healthcheck run; done) >/dev/null 2>&1 &
+(while sleep 1; do podman ps -q --filter health=starting --filter health=unhealthy --filter health=healthy | xargs -r -n1 podman healthcheck run || true; done) >/dev/null 2>&1 &
 
 # confined_all PROJECT: each container as the compose files say.
 confined_all() {
@@ -73,7 +73,7 @@ expect "the board's page is ready, on 127.0.0.1:9155" within 240 page /health/re
 say "      $(($(date +%s) - t0)) s"
 expect "samples in Redis" within 120 eval '[ "$(ask_redis demo xlen "telhub:{0}:live")" -gt 2 ]'
 expect "six sensors are up" within 120 eval 'page /api/sensors | jq -e "length == 6 and all(.up)"'
-expect "without a password Redis answers to PING only" eval '[ "$(podman exec "$(name_of demo redis)" redis-cli ping)" = PONG ] && podman exec "$(name_of demo redis)" redis-cli xlen x 2>&1 | grep NOPERM'
+expect "without a password Redis answers nobody" eval 'podman exec "$(name_of demo redis)" redis-cli ping 2>&1 | grep NOAUTH'
 refuse "telhub's password does not open ttp's keys" "NOPERM" podman exec "$(name_of demo redis)" /bin/sh -c 'REDISCLI_AUTH=$(cat /run/secrets/redis_telhub) redis-cli -e --user telhub hget ttp:x y'
 expect "all are confined, limited, and published on 127.0.0.1 at most" confined_all demo
 expect "no password can be seen from outside" hidden demo

@@ -13,8 +13,9 @@ user() { # user NAME RULES...
 # WAITAOF tells agents what is on disk; older servers do not know the word.
 case $(redis-server --version) in *v=7.[01].*) waitaof='' ;; *) waitaof=+waitaof ;; esac
 {
-	# Without a password: enough for a health check and nothing else.
-	echo 'user default on nopass resetkeys resetchannels -@all +ping'
+	# Off, so that nobody gets in as it; with all rights, because Redis loads its append-only file as this user:
+	# without them it drops at a restart, silently, what came in scripts and transactions, which is every frame.
+	echo 'user default off resetpass ~* &* +@all'
 	user telhub "~telhub:* +evalsha +eval +hget +hset +xadd +info +command|info +wait $waitaof +xread +xrevrange +hgetall"
 	user ttp '~ttp:* ~telhub:* +@read +@write +@stream +@scripting +@connection +info +time'
 	user admin '~* &* +@all'
