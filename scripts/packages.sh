@@ -5,13 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# nfpm is run at one exact version and is no part of this module: with what it
-# needs, go.mod would be three times as long.
-nfpm() {
-	if [ -n "${NFPM:-}" ]; then "$NFPM" "$@"; else
-		GOFLAGS=-mod=mod "${GO:-go}" run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.1 "$@"
-	fi
-}
+# shellcheck source=scripts/tools.sh
+. scripts/tools.sh
 
 [ $# -ge 3 ] || { echo "usage: packages.sh VERSION UNIXTIME ARCH..." >&2; exit 2; }
 described=$1
@@ -24,6 +19,7 @@ version=$(sed -nE 's/^v?([0-9]+(\.[0-9]+)*)(-([0-9]+)-g[0-9a-f]+)?(-dirty)?$/\1.
 version=${PKGVERSION:-${version%.}}
 [ -n "$version" ] || version=0.0.$(git rev-list --count HEAD)
 
+nfpm=$(go_tool nfpm github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.1)
 out=${OUT:-dist/packages}
 rm -rf "$out"
 build=$(mktemp -d dist/build.XXXXXX)
@@ -73,7 +69,7 @@ pack() {
 	# What nfpm takes from files: neither modes nor times depend on this run.
 	find "$build" -type f -exec chmod 644 {} + -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
 	for format in "$@"; do
-		nfpm package --config "$build/nfpm.yaml" --packager "$format" --target "$out/" >"$build/log" 2>&1 ||
+		"$nfpm" package --config "$build/nfpm.yaml" --packager "$format" --target "$out/" >"$build/log" 2>&1 ||
 			{ cat "$build/log" >&2; exit 1; }
 	done
 }
