@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.."
 TASKS=${TASKS:-10000}
 SLEEP=${SLEEP:-4ms}
 dir=$(mktemp -d)
-redis= worker= own=yes
+redis='' worker='' own=yes
 
 finish() {
 	trap - EXIT
@@ -87,7 +87,7 @@ ttp enqueue sleep "$SLEEP" --count "$TASKS"
 
 step "working; Ctrl-C after 4 seconds"
 work 4 "$dir/first"
-first=$(number done <"$dir/first")
+first=$(number 'done' <"$dir/first")
 echo "   stopped in order: $first done, the others wait, none is in anybody's hands:"
 ttp stats
 
@@ -101,7 +101,7 @@ fi
 
 step "working on"
 work 600 "$dir/second"
-second=$(number done <"$dir/second")
+second=$(number 'done' <"$dir/second")
 
 step "the sum"
 sum=$((first + second))
