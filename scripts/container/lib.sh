@@ -107,7 +107,7 @@ libs_of() {
 image_of() {
 	local name=$1 dir=$2
 	shift 2
-	printf '%s\n' 'FROM scratch' 'COPY root/ /' 'ENV PATH=/usr/local/go/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8' "$@" >"$dir/Dockerfile"
+	printf '%s\n' 'FROM scratch' 'COPY root/ /' 'ENV PATH=/usr/local/go/bin:/usr/local/bin:/usr/bin:/bin' "$@" >"$dir/Dockerfile"
 	buildah bud -q -t "$name" "$dir" >"$guest/out" 2>&1 || { cat "$guest/out" >&2; die "cannot make the image $name"; }
 }
 
@@ -137,6 +137,7 @@ stand_ins() {
 	image_of "$(compose_image PROMETHEUS_IMAGE)" "$d/prometheus" 'RUN chown 65534:65534 /prometheus' 'VOLUME /prometheus' 'ENTRYPOINT ["/usr/bin/prometheus"]'
 
 	root_of "$d/postgres/root" bash
+	ln -s ../usr/bin/bash "$d/postgres/root/bin/bash"
 	mkdir -p "$d/postgres/root$pg" "$d/postgres/root/usr/share/postgresql" "$d/postgres/root/usr/lib/locale" "$d/postgres/root/usr/share/zoneinfo" \
 		"$d/postgres/root/var/lib/postgresql/data" "$d/postgres/root/var/run/postgresql" "$d/postgres/root/usr/local/bin" "$d/postgres/root/docker-entrypoint-initdb.d"
 	cp -a "$pg/bin" "$pg/lib" "$d/postgres/root$pg/"
@@ -148,7 +149,7 @@ stand_ins() {
 	sed -i "s/^#listen_addresses = .*/listen_addresses = '*'/" "$d/postgres/root/usr/share/postgresql/${pg##*/}/postgresql.conf.sample"
 	cp "${POSTGRES_ENTRYPOINT:-scripts/container/postgres-entrypoint.sh}" "$d/postgres/root/usr/local/bin/docker-entrypoint.sh"
 	chmod 755 "$d/postgres/root/usr/local/bin/docker-entrypoint.sh"
-	image_of "$(compose_image POSTGRES_IMAGE)" "$d/postgres" "ENV PATH=$pg/bin:/usr/local/bin:/usr/bin:/bin PGDATA=/var/lib/postgresql/data PG_MAJOR=${pg##*/}" \
+	image_of "$(compose_image POSTGRES_IMAGE)" "$d/postgres" "ENV LANG=C.UTF-8 PATH=$pg/bin:/usr/local/bin:/usr/bin:/bin PGDATA=/var/lib/postgresql/data PG_MAJOR=${pg##*/}" \
 		'RUN chown 999:999 /var/lib/postgresql/data && chmod 1777 /var/lib/postgresql/data && chmod 1777 /var/run/postgresql' 'VOLUME /var/lib/postgresql/data' \
 		'ENTRYPOINT ["docker-entrypoint.sh"]' 'STOPSIGNAL SIGINT' 'CMD ["postgres"]'
 	rm -rf "$d"
