@@ -43,7 +43,7 @@ fi
 [ -e "$run/eeprom.img" ] || head -c 8192 /dev/urandom >"$run/eeprom.img"
 files=$overlay
 if [ -n "$system" ]; then # which guest/init copies from /overlay
-	set -- "$@" rig.root=system systemd.show_status=1 loglevel=6
+	set -- "$@" rig.root=system systemd.show_status=0 loglevel=7
 	files=$run/files
 	rm -rf "$files"
 	mkdir "$files"

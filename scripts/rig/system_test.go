@@ -97,7 +97,7 @@ func (s *system) live(t *testing.T, steps []step) {
 func (s *system) tell(t *testing.T) {
 	t.Helper()
 	t.Run("the board's own words", func(t *testing.T) {
-		for _, c := range []string{"systemctl --no-pager --failed; systemctl --no-pager status telhub", s.journal + " | tail -n 80", "dmesg | tail -n 40"} {
+		for _, c := range []string{"export SYSTEMD_COLORS=0 SYSTEMD_URLIFY=0; systemctl --no-pager --failed; systemctl --no-pager -l status telhub", s.journal + " | tail -n 80", "dmesg | tail -n 40"} {
 			out, _ := s.try(t, 3*time.Minute, c)
 			t.Logf("%s:\n%s", c, out)
 		}
