@@ -1,7 +1,10 @@
 # The configuration may hold a password; the agent reads it as its group. An
 # upgrade of one that nobody edited brings it as it is packed.
 own_files() {
-	find /etc/telhub.toml -group 0 -perm 644 -exec chgrp telhub {} + -exec chmod 0640 {} +
+	if [ -n "$(find /etc/telhub.toml -group 0 -perm 644)" ]; then
+		chgrp telhub /etc/telhub.toml
+		chmod 0640 /etc/telhub.toml
+	fi
 	mkdir -p /var/lib/telhub
 	chown telhub:telhub /var/lib/telhub
 	chmod 0750 /var/lib/telhub

@@ -1,5 +1,8 @@
 # The configuration may hold a password; ttp reads it as its group.
 own_file() {
-	find /etc/ttp.toml -group 0 -perm 644 -exec chgrp ttp {} + -exec chmod 0640 {} +
+	if [ -n "$(find /etc/ttp.toml -group 0 -perm 644)" ]; then
+		chgrp ttp /etc/ttp.toml
+		chmod 0640 /etc/ttp.toml
+	fi
 }
 
