@@ -67,7 +67,7 @@ func wrong() error {
 	if err != nil {
 		return err
 	}
-	return http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	return http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { // #nosec G114
 		fmt.Fprintln(w, `{"status":"ready","version":"another"}`)
 	}))
 }
