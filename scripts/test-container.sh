@@ -3,7 +3,7 @@
 # compose files with them: test-container.sh VERSION UNIXTIME, after
 # `make build ttp`. Debian, root. STEPS="locked compose" runs fewer. docs/docker_deployment.md
 # tells what stands in for what.
-# shellcheck disable=SC2016 # eval gets its text as it stands
+# shellcheck disable=SC2016,SC2034 # eval gets its text as it stands; the steps use the variables
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/guest.sh

@@ -34,6 +34,7 @@ container_alone() {
 	ip link set lo up
 	mount -t tmpfs tmpfs /run # podman's networks and locks, not the machine's
 	mount -t tmpfs tmpfs /dev/shm
+	mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc 2>/dev/null || true # which emulators there are
 }
 
 # container_new makes $guest, this run's directory, and points the tools to it.

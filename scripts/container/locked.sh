@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2016,SC2154
+# shellcheck shell=bash disable=SC2015,SC2016,SC2154
 # telhub's image with everything taken away that it does not need, beside a real
 # Redis of this machine. Part of test-container.sh.
 
