@@ -50,7 +50,7 @@ boot() {
 	local log=$tmp/log pid end
 	: >"$log"
 	nice -n 19 qemu-system-aarch64 -M virt -cpu cortex-a57 -m 512 -display none -monitor none -serial "file:$log" -no-reboot -nic none \
-		-drive "if=pflash,format=raw,file=$tmp/flash0" -drive "if=pflash,format=raw,file=$tmp/flash1" -drive "file=$disk,format=raw,if=virtio" </dev/null &
+		-drive "if=pflash,format=raw,file=$tmp/flash0" -drive "if=pflash,format=raw,file=$tmp/flash1" -drive "file=$disk,format=raw,if=virtio" </dev/null 2>"$tmp/qemu" &
 	pid=$!
 	end=$((SECONDS + 180))
 	until grep -Eq 'Kernel command line:.*rauc.slot=.|beginning anew' "$log" || [ $SECONDS -ge $end ] || ! kill -0 $pid 2>/dev/null; do sleep 0.2; done
@@ -61,7 +61,7 @@ boot() {
 	if grep -q 'beginning anew' "$log"; then echo anew
 	elif grep -q "root=PARTUUID=$uuid_a rootwait ro rauc.slot=A" "$log"; then echo A
 	elif grep -q "root=PARTUUID=$uuid_b rootwait ro rauc.slot=B" "$log"; then echo B
-	else tail -n 20 "$log" >&2; echo "neither"; fi
+	else tail -n 20 "$log" "$tmp/qemu" >&2; echo "neither"; fi
 }
 
 # wait_for_reset LOG PID: after "beginning anew" U-Boot saves and resets, which ends QEMU.
