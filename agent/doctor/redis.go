@@ -206,6 +206,10 @@ func (j *judge) durability() {
 	if info["aof_enabled"] == "1" && info["aof_last_write_status"] != "" && info["aof_last_write_status"] != "ok" {
 		j.fail("log", "the server's last write of its log failed", "look for a full or failing disk on the server")
 	}
+	if may := j.e.Loader; may != "" && may != "+@all ~*" && info["aof_enabled"] == "1" {
+		j.fail("log", fmt.Sprintf("the server reads its log with the rights of its user default, which may only %q: at its next start it drops what scripts wrote, so every frame", may),
+			"ACL SETUSER default off resetpass ~* &* +@all, and the same in the server's configuration: off, but with all rights")
+	}
 	if info["rdb_last_bgsave_status"] == "err" {
 		j.warn("snapshot", "the server's last snapshot failed; it may refuse writes (stop-writes-on-bgsave-error)", "look for a full disk or too little memory on the server")
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/telhub/telhub/uplink/redis"
 	"github.com/telhub/telhub/uplink/redis/redistest"
 )
@@ -99,6 +101,37 @@ func TestRightsThatAreMissing(t *testing.T) {
 	want(t, r, "redis", "answer", Fail, "WRONGPASS", "redis.password_file")
 	srv.Do("CONFIG SET requirepass secret")
 	want(t, aRedis(t, srv.URL(), ""), "redis", "answer", Fail, "NOAUTH", "redis.password_file")
+}
+
+// A server reads its log with the rights of its user default. Where that lacks
+// them, a restart drops what scripts wrote, which the doctor says before.
+func TestALogThatTheServerWillNotRead(t *testing.T) {
+	for _, c := range []struct {
+		rules string
+		keeps bool
+	}{
+		{"off resetpass ~* &* +@all", true},
+		{"off resetpass ~* &* -@all", false},
+	} {
+		srv := redistest.Start(t, append(strings.Fields("--appendonly yes --user admin on nopass ~* &* +@all --user default"), strings.Fields(c.rules)...)...)
+		url := "redis://admin:x@" + srv.Addr()
+		client := goredis.NewClient(&goredis.Options{Addr: srv.Addr(), Username: "admin", Password: "x"})
+		defer client.Close()
+		if err := client.Eval(t.Context(), "redis.call('SET', KEYS[1], 'v') return redis.call('SET', KEYS[2], 'v')", []string{"a{1}", "b{1}"}).Err(); err != nil {
+			t.Fatal(err)
+		}
+		r := aRedis(t, url, "")
+		if c.keeps {
+			wantWell(t, r)
+		} else {
+			want(t, r, "redis", "log", Fail, "rights of its user default", "drops", "+@all")
+		}
+		srv.Stop()
+		srv.Start()
+		if n, err := client.DBSize(t.Context()).Result(); err != nil || (n == 2) != c.keeps {
+			t.Errorf("%s: %d of 2 keys after a restart, %v", c.rules, n, err)
+		}
+	}
 }
 
 // tlsServer runs a server with a certificate of its own.

@@ -26,6 +26,9 @@ type Examination struct {
 	// servers let only an administrator ask.
 	Info, Config map[string]string
 	InfoErr      error
+	// Loader is what the server's user default may do, as in "+@all ~*": with its
+	// rights the server reads its log at a start.
+	Loader string
 
 	Rights []Right // what the agent needs, what tail and audit need behind it
 
@@ -162,6 +165,24 @@ func (x *Examination) inform(ctx context.Context, s *Sink, c *redis.Client) {
 			x.Config[name] = got[name]
 		}
 	}
+	x.Loader = loader(c.Do(ctx, "ACL", "GETUSER", "default").Val())
+}
+
+// loader puts the rights together that ACL GETUSER tells; "" where it was not
+// answered.
+func loader(answer any) string {
+	rights := make(map[string]string)
+	switch v := answer.(type) {
+	case []any: // RESP2
+		for i := 0; i+1 < len(v); i += 2 {
+			rights[fmt.Sprint(v[i])] = fmt.Sprint(v[i+1])
+		}
+	case map[any]any: // RESP3
+		for name, value := range v {
+			rights[fmt.Sprint(name)] = fmt.Sprint(value)
+		}
+	}
+	return strings.TrimSpace(rights["commands"] + " " + rights["keys"])
 }
 
 // marks reads the lanes' marks without opening the lanes.
