@@ -98,13 +98,13 @@ test-systemd: build ## run the unit under real systemd, and try what it must not
 	scripts/test-systemd.sh bin/telhub
 
 .PHONY: test-packages
-test-packages: ## install, upgrade, remove and purge the packages under real systemd; Debian, root; 5 minutes
+test-packages: ## install, upgrade, remove and purge the packages under real systemd; Debian, root; 10 minutes
 	@$(MAKE) -s cross CROSS=$(HOSTARCH)
 	@$(MAKE) -s cross-ttp PACKAGES=$(HOSTARCH)
 	scripts/test-packages.sh $(HOSTARCH)
 
 .PHONY: test-flash
-test-flash: build ## flash a board, good and bad programs, over real ssh, with cuts; Debian, root; 6 minutes
+test-flash: build ## flash a board, good and bad programs, over real ssh, with cuts; Debian, root; 10 minutes
 	$(BUILD) -ldflags '$(LDFLAGS) -X main.version=$(VERSION)-next' -o bin/telhub-next ./agent/cmd/telhub
 	scripts/test-flash.sh bin/telhub bin/telhub-next
 
