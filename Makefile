@@ -109,8 +109,9 @@ test-flash: build ## flash a board, good and bad programs, over real ssh, with c
 	scripts/test-flash.sh bin/telhub bin/telhub-next
 
 .PHONY: test-container
-test-container: build ttp ## build the images, run them and the compose files for real, locked down; Debian, root; 15 minutes
-	scripts/test-container.sh '$(VERSION)' '$(BUILT)'
+test-container: ## build the images, run them and the compose files for real, locked down; Debian, root; 15 minutes
+	@# One version for both builds, which are compared: a commit may come in between.
+	@v='$(VERSION)' b='$(BUILT)'; $(MAKE) -s build ttp VERSION="$$v" BUILT="$$b" && scripts/test-container.sh "$$v" "$$b"
 
 .PHONY: test-terraform
 test-terraform: build ttp ## test the hub's Terraform module, run what it renders under real systemd, with a real agent; Debian, root, terraform; 4 minutes, ONLY=static: 1
