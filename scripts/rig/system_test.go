@@ -157,8 +157,25 @@ func (s *system) configure(t *testing.T) {
 	s.temperature(t, "th0", 21500)
 	t.Log(s.slow(t, "install -m 640 -g telhub /root/telhub.toml /etc/telhub.toml && telhub check && systemctl reload telhub"))
 	s.awaitActive(t)
+	s.begin(t)
 	s.join(t)
 	s.setDate(t)
+}
+
+// begin waits for the first samples ever. The agent has run since it was
+// installed, with the package's own configuration and no Redis, and a reload
+// that changes the server opens a new epoch; so this is not the first one.
+func (s *system) begin(t *testing.T) {
+	t.Helper()
+	await(t, 10*time.Minute, "temperatures in Redis", func() bool {
+		s.read(t)
+		return len(s.since(0, "thermo/temperature")) > 0
+	})
+	first := s.since(0, "thermo/temperature")[0].in
+	for uint64(len(s.boots)+1) < first.ID.Epoch {
+		s.boots = append(s.boots, first.Boot)
+	}
+	t.Logf("the first temperature is of epoch %d", first.ID.Epoch)
 }
 
 // join waits for a new epoch's live samples and then lets the counter speak.
