@@ -20,11 +20,6 @@ type Open struct {
 	Audit   Audit   `json:"audit"`
 }
 
-// batchOf is what one sender is to send.
-type batchOf struct {
-	first, n int
-}
-
 // pace says when the tasks of an open loop are to be sent: task i of it at
 // start + i/rate.
 type pace struct {
@@ -41,51 +36,62 @@ func (p pace) due(now time.Time) int {
 	return int(now.Sub(p.start).Seconds()*p.rate) + 1
 }
 
+// schedule hands the tasks of an open loop out to its senders.
+type schedule struct {
+	pace
+	n int
+
+	mu   sync.Mutex // guards sent; whoever holds it waits for the next moment
+	sent int
+}
+
+// take waits until a task is due and takes it with all that are due, at most so
+// many: what waits because every sender waits for Redis goes in one batch, as a
+// program would send it. n is 0 when all are taken or ctx is done.
+func (s *schedule) take(ctx context.Context, most int) (first, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.sent < s.n && ctx.Err() == nil {
+		if n = min(s.due(time.Now()), s.n) - s.sent; n > 0 {
+			first, n = s.sent, min(n, most)
+			s.sent += n
+			return first, n
+		}
+		time.Sleep(time.Until(s.at(s.sent)))
+	}
+	return 0, 0
+}
+
 // open sends the numbers from to to-1, each when its moment has come, whatever
-// becomes of those before: what is late by then goes in batches.
+// becomes of those before.
 func (s *session) open(ctx context.Context, from, to, payload int, p pace, shape func(*Job)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	// Whoever is to send may be waiting for Redis: then batches wait here, and
-	// their time runs.
-	queue := make(chan batchOf, to-from)
+	plan := &schedule{pace: p, n: to - from}
 	var wg sync.WaitGroup
 	for range s.c.Producers {
-		wg.Go(func() { // ends with queue
+		wg.Go(func() { // ends when all are taken
 			jobs := newJobs(s.c.Batch, payload)
-			for b := range queue {
-				for i := range b.n {
-					PutHead(jobs[i].Payload, from+b.first+i, p.at(b.first+i))
+			for {
+				first, n := plan.take(ctx, s.c.Batch)
+				if n == 0 {
+					return
+				}
+				for i := range n {
+					PutHead(jobs[i].Payload, from+first+i, p.at(first+i))
 					if shape != nil {
 						shape(&jobs[i])
 					}
 				}
-				if err := s.sys.Enqueue(ctx, jobs[:b.n]); err != nil {
+				if err := s.sys.Enqueue(ctx, jobs[:n]); err != nil {
 					cancel(fmt.Errorf("bench: %s: enqueue: %w", s.c.Name, err))
 					return
 				}
 			}
 		})
 	}
-	s.dispatch(ctx, to-from, p, queue)
-	close(queue)
 	wg.Wait()
 	return context.Cause(ctx)
-}
-
-// dispatch gives out the tasks that are due, until n are.
-func (s *session) dispatch(ctx context.Context, n int, p pace, queue chan<- batchOf) {
-	for sent := 0; sent < n && ctx.Err() == nil; {
-		due := min(p.due(time.Now()), n)
-		for sent < due {
-			b := batchOf{sent, min(s.c.Batch, due-sent)}
-			queue <- b
-			sent += b.n
-		}
-		if sent < n {
-			time.Sleep(time.Until(p.at(sent)))
-		}
-	}
 }
 
 // open runs a system at a rate for a time.
