@@ -74,7 +74,7 @@ func (d *drawing) end() []byte {
 
 // Measures of the bars.
 const (
-	barLeft, barWidth, barHeight, barGap = 230.0, 330.0, 14.0, 8.0
+	barLeft, barWidth, barHeight, barGap = 254.0, 330.0, 14.0, 8.0
 )
 
 // plotFloods draws a bar for each system of the first case, with its range.
@@ -92,7 +92,7 @@ func (r *Report) plotFloods() []byte {
 			most = max(most, s.over(rate).Most)
 		}
 	}
-	d := newDrawing(680, 40+int(float64(len(list))*(barHeight+barGap)), "tasks/s, enqueued and executed at the same time; "+label+"; median and range")
+	d := newDrawing(704, 40+int(float64(len(list))*(barHeight+barGap)), "tasks/s, enqueued and executed at the same time; "+label+"; median and range")
 	for i, s := range list {
 		y := 34 + float64(i)*(barHeight+barGap)
 		v := s.over(rate)
