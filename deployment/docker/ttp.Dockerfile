@@ -3,7 +3,8 @@
 ARG GO_IMAGE=docker.io/library/golang:1.26.8-bookworm
 
 FROM --platform=$BUILDPLATFORM ${GO_IMAGE} AS build
-ARG GOPROXY=https://proxy.golang.org,direct
+# Where modules come from; empty: as Go itself does.
+ARG GOPROXY=
 ENV GOPROXY=${GOPROXY} GOTOOLCHAIN=local CGO_ENABLED=0
 WORKDIR /src
 COPY . .
