@@ -48,7 +48,7 @@ for script in scripts/packages/ttp/{deb,rpm}.*; do
 	} >"$build/ttp/${script##*/}"
 done
 GOFLAGS=-buildvcs=false CGO_ENABLED=0 "${GO:-go}" run ./agent/cmd/telhub init >"$build/telhub.toml"
-GOFLAGS=-buildvcs=false CGO_ENABLED=0 "${GO:-go}" run ./processing/cmd/ttp check --example >"$build/ttp.toml"
+cp processing/examples/config.example.toml "$build/ttp.toml" # a test holds it to ttp check --example
 gzip -9n <scripts/packages/telhub.1 >"$build/telhub.1.gz"
 gzip -9n <scripts/packages/ttp/ttp.1 >"$build/ttp.1.gz"
 
