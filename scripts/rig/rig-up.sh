@@ -43,7 +43,7 @@ fi
 [ -e "$run/eeprom.img" ] || head -c 8192 /dev/urandom >"$run/eeprom.img"
 files=$overlay
 if [ -n "$system" ]; then # which guest/init copies from /overlay
-	set -- "$@" rig.root=system systemd.show_status=0 loglevel=7
+	set -- "$@" rig.root=system systemd.show_status=0 systemd.log_level=notice mitigations=off
 	files=$run/files
 	rm -rf "$files"
 	mkdir "$files"
@@ -90,6 +90,9 @@ raspi3b)
 		fdtput -p -t s "$run/board.dtb" $node compatible ti,tmp105
 		fdtput -t x "$run/board.dtb" $node reg 49
 	fi
+	# A system needs no more than one processor: four would wait for each other
+	# on a machine that has fewer.
+	[ -z "$system" ] || { args+=(-global bcm2837.enabled-cpus=1) && set -- "$@" nr_cpus=1; }
 	chips i2c-bus.1
 	args+=(-drive "file=$run/sd.img,format=raw,if=sd"
 		-device "tmp105,id=th1,bus=i2c-bus.0,address=0x49"

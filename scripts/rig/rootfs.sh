@@ -88,11 +88,17 @@ printf '[Journal]\nStorage=volatile\n' >"$d/etc/systemd/journald.conf.d/rig.conf
 printf '[Match]\nName=e* usb*\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n' >"$d/etc/systemd/network/10-rig.network"
 ln -s /lib/systemd/system/systemd-networkd.service "$system/multi-user.target.wants/"
 # A boot is to take seconds on an emulator. The shell of the console is below.
-for unit in getty@ serial-getty@ e2scrub_reap systemd-networkd-wait-online systemd-firstboot systemd-logind systemd-pstore; do
-	ln -sf /dev/null "$system/$unit.service"
+for unit in {getty@,serial-getty@,e2scrub_reap,systemd-networkd-wait-online,systemd-firstboot,systemd-logind,systemd-pstore}.service \
+	systemd-{repart,update-utmp,update-utmp-runlevel,machine-id-commit,sysext,boot-system-token}.service \
+	{apt-daily,apt-daily-upgrade,dpkg-db-backup,e2scrub_all,fstrim,systemd-tmpfiles-clean}.timer \
+	systemd-{fsckd,initctl,journald-audit}.socket systemd-ask-password-{console,wall}.path \
+	dev-{hugepages,mqueue}.mount sys-{kernel-config,kernel-tracing,fs-fuse-connections}.mount proc-sys-fs-binfmt_misc.automount; do
+	ln -sf /dev/null "$system/$unit"
 done
-for unit in apt-daily apt-daily-upgrade dpkg-db-backup e2scrub_all fstrim systemd-tmpfiles-clean; do
-	ln -sf /dev/null "$system/$unit.timer"
+# Each generator is a program that systemd starts, at every reload too.
+mkdir "$d/etc/systemd/system-generators"
+for generator in cryptsetup debug getty gpt-auto hibernate-resume integritysetup rc-local run system-update sysv veritysetup; do
+	ln -s /dev/null "$d/etc/systemd/system-generators/systemd-$generator-generator"
 done
 cat >"$system/rig-console.service" <<'UNIT'
 [Unit]
