@@ -185,6 +185,9 @@ func (s *system) join(t *testing.T) {
 	s.awaitPort(t, s.counts)
 	s.unplug()
 	s.plugged = s.plug(t, s.line)
+	if s.gnss != nil { // the receiver has spoken in an earlier boot
+		s.gnss = s.plug(t, "uart")
+	}
 	s.counter.start(s.plugged)
 	s.awaitCounter(t, s.counter.last()+1)
 }
