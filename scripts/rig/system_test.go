@@ -185,7 +185,7 @@ func (s *system) join(t *testing.T) {
 	s.awaitPort(t, s.counts)
 	s.unplug()
 	s.plugged = s.plug(t, s.line)
-	if s.gnss != nil { // the receiver has spoken in an earlier boot
+	if s.gnss != nil { // unplugged with the counter
 		s.gnss = s.plug(t, "uart")
 	}
 	s.counter.start(s.plugged)
