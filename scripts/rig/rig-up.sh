@@ -93,9 +93,6 @@ raspi3b)
 	# A system needs no more than one processor: four would wait for each other
 	# on a machine that has fewer.
 	[ -z "$system" ] || { args+=(-global bcm2837.enabled-cpus=1) && set -- "$@" nr_cpus=1; }
-	# The card's controller without DMA: an interrupt of that gets lost in the
-	# emulator now and then, and after the driver's time-out all data is shifted.
-	[ -z "$system" ] || fdtput -d "$run/board.dtb" /soc/mmc@7e202000 dmas dma-names
 	chips i2c-bus.1
 	args+=(-drive "file=$run/sd.img,format=raw,if=sd"
 		-device "tmp105,id=th1,bus=i2c-bus.0,address=0x49"
