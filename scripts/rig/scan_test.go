@@ -91,9 +91,10 @@ func (c *chip) uses() (list []string) {
 func (w *world) sound(t *testing.T, command string) string {
 	t.Helper()
 	for n := 1; ; n++ {
-		stuck := w.stuck(t, header) + w.stuck(t, hat)
+		const both = "3f[28]0[45]000" // header and hat
+		stuck := w.stuck(t, both)
 		out, status := w.try(t, 2*time.Minute, command)
-		now := w.stuck(t, header) + w.stuck(t, hat)
+		now := w.stuck(t, both)
 		switch {
 		case status == 0 && now == stuck:
 			return out

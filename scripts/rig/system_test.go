@@ -152,27 +152,36 @@ func (s *system) awaitActive(t *testing.T) {
 // values come to Redis.
 func (s *system) configure(t *testing.T) {
 	s.temperature(t, "th0", 21500)
+	s.read(t)
+	before := uint64(0) // a card that was configured before has an epoch already
+	if got := s.since(0, "thermo/temperature"); len(got) > 0 {
+		before = got[len(got)-1].in.ID.Epoch
+	}
 	t.Log(s.slow(t, "install -m 640 -g telhub /root/telhub.toml /etc/telhub.toml && telhub check && systemctl reload telhub"))
 	s.awaitActive(t)
-	s.begin(t)
+	s.begin(t, before)
 	s.join(t)
 	s.setDate(t)
 }
 
-// begin waits for the first samples ever. The agent has run since it was
-// installed, with the package's own configuration and no Redis, and a reload
-// that changes the server opens a new epoch; so this is not the first one.
-func (s *system) begin(t *testing.T) {
+// begin waits for the first samples after a reload, which opens a new epoch:
+// one after that before. The agent has run since it was installed, with the
+// package's own configuration and no Redis, so it is not the first one.
+func (s *system) begin(t *testing.T, before uint64) {
 	t.Helper()
+	epoch := uint64(0)
 	await(t, 10*time.Minute, "temperatures in Redis", func() bool {
 		s.read(t)
-		return len(s.since(0, "thermo/temperature")) > 0
+		if got := s.since(0, "thermo/temperature"); len(got) > 0 {
+			epoch = got[len(got)-1].in.ID.Epoch
+		}
+		return epoch > before
 	})
-	first := s.since(0, "thermo/temperature")[0].in
-	for uint64(len(s.boots)+1) < first.ID.Epoch {
-		s.boots = append(s.boots, first.Boot)
+	boot := s.all[len(s.all)-1].Boot
+	for uint64(len(s.boots)+1) < epoch {
+		s.boots = append(s.boots, boot)
 	}
-	t.Logf("the first temperature is of epoch %d", first.ID.Epoch)
+	t.Logf("temperatures come in epoch %d", epoch)
 }
 
 // join waits for a new epoch's live samples and then lets the counter speak.
