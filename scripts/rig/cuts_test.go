@@ -61,7 +61,7 @@ func (s *system) powerOff(t *testing.T, i int) {
 	s.awaitDrained(t)
 	took := time.Since(off)
 	lost := s.checkCut(t, epoch, said)
-	s.powerCutGap(t, epoch+1)
+	s.checkDeclared(t, epoch+1)
 	balance := s.checkAudit(t)
 	left := "gone"
 	if status == 0 {
@@ -70,6 +70,31 @@ func (s *system) powerOff(t *testing.T, i int) {
 	line := fmt.Sprintf("| %d | %.0f s | %d of %d | %s | %.0f s | %s |", i, lasted.Seconds(), said-lost+1, said, left, took.Seconds(), balance)
 	s.report.cut(t, line)
 	fmt.Println(line)
+}
+
+// checkDeclared wants an epoch to declare the power-off that it began with, once
+// in each lane that it has used: a board whose network comes up after the agent
+// spools its first samples.
+func (s *system) checkDeclared(t *testing.T, epoch uint64) {
+	t.Helper()
+	lanes := make(map[string]int)
+	for i := range s.all {
+		a := &s.all[i]
+		if a.gap == nil || a.ID.Epoch != epoch {
+			continue
+		}
+		if lanes[a.lane.String()]++; a.gap.Cause != "power_cut" || a.gap.N != nil {
+			t.Errorf("%v/%v: %s; want a power_cut of unknown number", a.lane, a.ID, a.Data)
+		}
+	}
+	if len(lanes) == 0 {
+		t.Errorf("epoch %d declares no power_cut", epoch)
+	}
+	for lane, n := range lanes {
+		if n != 1 {
+			t.Errorf("%d gap records of epoch %d in lane %s, want one", n, epoch, lane)
+		}
+	}
 }
 
 // checkAudit wants `telhub audit` to find nothing unexplained, and returns its balance.
