@@ -70,7 +70,7 @@ out=$cache/system.ext4
 	[ ! "$out" -nt "$0" ] || [ ! "$out" -nt "$here/lib.sh" ] || exit 0
 tmp=$(mktemp -d "$cache/system.XXXXXX"); trap 'rm -rf "$tmp"' EXIT
 d=$tmp/d
-cp -a "$base" "$d"
+cp -a "$base/." "$d" # also if the base is a symbolic link
 # udev loads them as the device tree asks; i2c-dev is left to telhub's unit
 rig_modules "$cache" "$d" i2c-bcm2835 i2c-dev phy-generic dwc2 cdc_ether rndis_host ftdi_sio cdc-acm bcm2835_wdt \
 	leds-gpio lm75 tmp421 emc1403 at24 ext4 mmc_block bcm2835 \
