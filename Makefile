@@ -194,7 +194,7 @@ fuzz: ## run every fuzz target for FUZZTIME (60s) each
 
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck
-	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	@test -z "$$(git ls-files -z "*.go" | xargs -0 gofmt -l | tee /dev/stderr)"
 	$(GO) vet ./...
 	$(GO) vet -tags chaos ./agent/chaos ./processing/chaos
 	$(GO) tool staticcheck ./...
