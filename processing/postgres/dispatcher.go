@@ -38,6 +38,7 @@ type DispatcherOptions struct {
 	Class queue.Class   // Normal; alarms of a process that has others deserve Critical
 	Every time.Duration // how often the outbox is looked into without Wake; 500 ms
 	Batch int           // tasks of one Enqueue; 100
+	Dedup time.Duration // the queue's: how long it knows an ID; 1 h
 	Log   *slog.Logger  // none
 }
 
@@ -48,6 +49,9 @@ func NewDispatcher(pool *pgxpool.Pool, q Enqueuer, o DispatcherOptions) *Dispatc
 	}
 	if o.Batch <= 0 {
 		o.Batch = 100
+	}
+	if o.Dedup <= 0 {
+		o.Dedup = time.Hour
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -66,7 +70,7 @@ func (d *Dispatcher) Wake() {
 // Run dispatches until ctx ends. It begins with what was sent last before: a
 // Redis that lost power meanwhile may have forgotten it, and knows it by its ID if not.
 func (d *Dispatcher) Run(ctx context.Context) {
-	if _, err := d.pool.Exec(ctx, outboxRecall, recallTime); err != nil {
+	if _, err := d.pool.Exec(ctx, outboxRecall, recallTime, d.o.Dedup/2); err != nil {
 		d.o.Log.Warn("cannot send the last alarms again", "error", explain(err))
 	}
 	sick := false
@@ -103,9 +107,9 @@ const dispatchTime = 10 * time.Second
 const recallTime = 15 * time.Second
 
 const (
-	// What was sent last; half an hour is well below the time for which the queue knows an ID.
+	// What was sent last, as far as the queue still knows its ID.
 	outboxRecall = `UPDATE telhub.outbox SET sent = NULL
-		WHERE sent >= (SELECT max(sent) FROM telhub.outbox) - $1::interval AND sent >= now() - interval '30 minutes'`
+		WHERE sent >= (SELECT max(sent) FROM telhub.outbox) - $1::interval AND sent >= now() - $2::interval`
 	outboxTake = `SELECT id, correlation, payload FROM telhub.outbox WHERE sent IS NULL AND due <= now()
 		ORDER BY due LIMIT $1 FOR UPDATE SKIP LOCKED`
 	outboxSent = `UPDATE telhub.outbox SET sent = now(), attempts = attempts + 1, error = NULL WHERE id = ANY($1::text[])`

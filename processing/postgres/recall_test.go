@@ -2,8 +2,10 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/telhub/telhub/processing/queue"
 	"github.com/telhub/telhub/uplink/redis/redistest"
@@ -40,5 +42,27 @@ func TestAlarmsThatRedisForgotAreSentAgain(t *testing.T) {
 	want(t, pool, "3|3", "SELECT count(*), count(sent) FROM telhub.outbox")
 	if n := c.XLen(t.Context(), "ttp:{0}:default:critical").Val(); n != 2 {
 		t.Errorf("%d tasks, want the 2 that were sent last", n)
+	}
+}
+
+// What the queue may have forgotten the ID of would run twice: it stays sent.
+func TestAlarmsOfLongAgoAreNotSentAgain(t *testing.T) {
+	pool := migrated(t)
+	q := &counter{tasks: map[string]int{}}
+	d := NewDispatcher(pool, q, DispatcherOptions{Dedup: time.Minute})
+	store(t, NewAlarms(pool, 0, nil), alarmFrame("pi-01", 1, "high"))
+	if n, err := d.Dispatch(t.Context()); n != 1 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	for after, want := range map[string]int{"40 seconds": 1, "20 seconds": 0} {
+		if _, err := pool.Exec(t.Context(), "UPDATE telhub.outbox SET sent = now() - $1::interval", after); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := pool.Exec(t.Context(), outboxRecall, recallTime, d.o.Dedup/2); err != nil {
+			t.Fatal(err)
+		}
+		if got := value(t, pool, "SELECT count(sent) FROM telhub.outbox"); got != fmt.Sprint(want) {
+			t.Errorf("sent %s ago: %s stay sent, want %d", after, got, want)
+		}
 	}
 }

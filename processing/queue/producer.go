@@ -91,6 +91,8 @@ func (q *Queue) Producer(ctx context.Context, o ProducerOptions) (*Producer, err
 	set(&o.MaxBytes, defaultKept)
 	set(&o.Every, defaultLook)
 	switch {
+	case q.o.Dedup < 2*time.Second:
+		return nil, fmt.Errorf("%w: Dedup is %v; what is offered again must be known by its ID for 2s at least (queue.dedup)", ErrInvalid, q.o.Dedup)
 	case o.Horizon < time.Second || o.Horizon > min(maxHorizon, q.o.Dedup/2):
 		return nil, fmt.Errorf("%w: Horizon is %v; it must be from 1s to %v, half of Dedup at most", ErrInvalid, o.Horizon, min(maxHorizon, q.o.Dedup/2))
 	case o.MaxBytes < minKept:

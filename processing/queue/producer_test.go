@@ -164,6 +164,13 @@ func TestAProducersOptions(t *testing.T) {
 	}
 }
 
+func TestAProducerNeedsTheServersMemoryOfIDs(t *testing.T) {
+	q, _ := rig(t, Options{Dedup: time.Second})
+	if _, err := q.Producer(t.Context(), ProducerOptions{}); err == nil || !strings.Contains(err.Error(), "Dedup is 1s") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // A user who may not ask who the server is learns which right is missing.
 func TestAProducerWithoutInfo(t *testing.T) {
 	srv := redistest.Start(t)

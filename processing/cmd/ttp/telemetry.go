@@ -61,7 +61,7 @@ func (d *daemon) openTelemetry() (err error) {
 		return err
 	}
 	enqueuer := &observe.Enqueuer{Queue: t.producer, Metrics: d.metrics, Tracer: d.tracer}
-	t.dispatcher = postgres.NewDispatcher(t.db, enqueuer, postgres.DispatcherOptions{Class: queue.Critical, Log: log})
+	t.dispatcher = postgres.NewDispatcher(t.db, enqueuer, postgres.DispatcherOptions{Class: queue.Critical, Dedup: d.cfg.Queue.Dedup, Log: log})
 	t.keeper = &postgres.Keeper{Pool: t.db, Keep: c.Keep, Log: log}
 	options := consumer.Options{
 		Client: t.redis, Stream: c.Stream, Shards: c.Shards, Batch: c.Batch, Flush: c.Flush, Lease: c.Lease, Grace: d.cfg.Worker.Grace,
