@@ -26,7 +26,7 @@ second_stage() {
 	mount --rbind /sys "$dir/sys"
 	# This machine's debootstrap, so that only dpkg and what it runs are ARM
 	# programs. lxc: it then neither makes device nodes nor asks whether it could.
-	DEBIAN_FRONTEND=noninteractive container=lxc debootstrap --second-stage --second-stage-target="$dir"
+	DEBOOTSTRAP_DIR=$dir/debootstrap DEBIAN_FRONTEND=noninteractive container=lxc debootstrap --second-stage --second-stage-target="$dir"
 }
 if [ "${2:-}" = second-stage ]; then
 	read -r _ # until this namespace's users are mapped
