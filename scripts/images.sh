@@ -18,9 +18,10 @@ case $(uname -m) in x86_64) here=amd64 ;; aarch64) here=arm64 ;; armv*) here=arm
 platform=${PLATFORM:-linux/$here} registry=${REGISTRY:-ghcr.io/telhub} tag=${TAG:-dev}
 case $engine in
 docker) command=(docker buildx build) ;;
-# Older ones know not of the machine that builds.
-podman) command=(podman build --timestamp "$built" --build-arg "BUILDPLATFORM=linux/$here") ;;
-buildah) command=(buildah bud --timestamp "$built" --build-arg "BUILDPLATFORM=linux/$here") ;;
+# In docker's format, since OCI's has no health checks. Older ones know not of
+# the machine that builds.
+podman) command=(podman build --format docker --timestamp "$built" --build-arg "BUILDPLATFORM=linux/$here") ;;
+buildah) command=(buildah bud --format docker --timestamp "$built" --build-arg "BUILDPLATFORM=linux/$here") ;;
 '') echo "images.sh: neither docker, podman nor buildah is installed" >&2; exit 1 ;;
 *) echo "images.sh: ENGINE=$engine: want docker, podman or buildah" >&2; exit 2 ;;
 esac

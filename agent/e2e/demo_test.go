@@ -54,6 +54,9 @@ func TestDemoPlaysAnOutage(t *testing.T) {
 		return s
 	}
 	eventually(t, "live values", func() bool { return page().Counters.Delivered > 0 })
+	if word, err := exec.Command(bin, "-listen", addr, "-health").CombinedOutput(); err != nil || string(word) != "live\n" {
+		t.Errorf("-health: %v, %q", err, word)
+	}
 	eventually(t, "the spool to grow", func() bool { return page().Spool.Frames > 0 })
 	eventually(t, "recovery", func() bool {
 		s := page()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -49,6 +50,8 @@ func TestFaceTellsWhatIsWrong(t *testing.T) {
 	eventually(t, "the breaker to open", func() bool { return n.status().Uplink.Breaker == "open" })
 	n.wantTrouble("Redis does not take frames")
 	n.wantCodes(map[string]int{"/health/live": 200, "/health/ready": 200, "/health/detailed": 200})
+	// The spool keeps what the server cannot take: it is ready, and says what is not well.
+	n.wantHealth("ready, version ", "\n  FAIL  uplink ", "\n  ok    spool ", "\n  ok    sensors    1 of 2 answer\n")
 	if up := n.metric("telemetry_uplink_connected"); up != 0 {
 		t.Errorf("telemetry_uplink_connected is %v without a server", up)
 	}
@@ -87,6 +90,24 @@ func (n *node) wantCodes(want map[string]int) {
 	for path, code := range want {
 		if got, body := n.get(path); got != code {
 			n.t.Errorf("%s gives %d, want %d: %s", path, got, code, body)
+		}
+	}
+}
+
+// wantHealth wants `telhub health` to be content, and to print all of words.
+func (n *node) wantHealth(words ...string) {
+	n.t.Helper()
+	bin, err := telhub()
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	out, err := exec.CommandContext(n.t.Context(), bin, "health", "--config", filepath.Join(n.dir, "telhub.toml")).CombinedOutput()
+	if err != nil {
+		n.t.Errorf("telhub health: %v: %s", err, out)
+	}
+	for _, w := range words {
+		if !bytes.Contains(out, []byte(w)) {
+			n.t.Errorf("telhub health prints %q, without %q", out, w)
 		}
 	}
 }

@@ -34,6 +34,7 @@ for image in telhub telhub-demo ttp; do
 	expect "$image: no root, SIGTERM, version $version, time of the commit" eval \
 		"is $image:dev {{.User}} 65532:65532 && is $image:dev {{.Config.StopSignal}} SIGTERM && is $image:dev '{{index .Labels \"org.opencontainers.image.version\"}}' '$version' &&
 		is $image:dev '{{index .Labels \"org.opencontainers.image.title\"}}' $image && is $image:dev '{{.Created.Unix}}' $built"
+	expect "$image: asks itself whether it lives" eval "prop $image:dev '{{.HealthCheck.Test}}' | grep -E 'health( --live)?]'"
 done
 expect "build telhub for arm64 and armv7" images linux/arm64,linux/arm/v7 arm telhub
 for arch in arm64:AArch64 arm:ARM; do

@@ -75,6 +75,8 @@ locked -d --name boxed --group-add "$dialout" -- run >/dev/null
 expect "ready" within 120 page /health/ready
 expect "user 65532, no capability, no new privileges, seccomp, read-only root" confined "$(pid_of boxed)"
 expect "samples reach Redis, with the password of the file" grows 60
+expect "the image's own check of health is content" podman healthcheck run boxed
+expect "telhub health inside tells it is ready" eval 'podman exec boxed /usr/bin/telhub health | grep "^ready, version $version"'
 expect "both sensors are up" within 60 eval 'page /api/sensors | jq -e "length == 2 and all(.up)"'
 expect "the state of the clock is known under the engine's seccomp profile" within 60 status '.state != "" and (.clock | tostring | test("adjtimex") | not)'
 expect "metrics count them" eval 'page /metrics | grep -E "^telemetry_samples_forwarded_total\{.*lane=\"live\".*\} [1-9]"'

@@ -28,6 +28,7 @@ import (
 	"github.com/telhub/telhub/agent"
 	"github.com/telhub/telhub/agent/config"
 	"github.com/telhub/telhub/board"
+	"github.com/telhub/telhub/internal/health"
 )
 
 // Set by the linker, as in telhub.
@@ -52,6 +53,7 @@ type options struct {
 	outage   time.Duration
 	outageAt time.Duration
 	config   bool
+	health   bool
 }
 
 func parse(args []string) (options, error) {
@@ -62,6 +64,7 @@ func parse(args []string) (options, error) {
 	f.DurationVar(&o.outage, "outage", 0, "play an outage of this length")
 	f.DurationVar(&o.outageAt, "outage-after", 10*time.Second, "when the outage begins")
 	f.BoolVar(&o.config, "print-config", false, "print the demo's configuration and end")
+	f.BoolVar(&o.health, "health", false, "ask the demo that runs at -listen whether it lives, and end")
 	return o, f.Parse(args)
 }
 
@@ -69,6 +72,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	o, err := parse(args)
 	if err != nil {
 		return err
+	}
+	if o.health {
+		// The variable goes before -listen, as it does for the demo that is asked.
+		where := cmp.Or(os.Getenv("TELEMETRY_HTTP_LISTEN"), o.listen)
+		return health.Ask(ctx, health.Question{Where: where, Program: "telhub-demo", Live: true, Timeout: 3 * time.Second}, stdout)
 	}
 	dir, err := os.MkdirTemp("", "telhub-demo-")
 	if err != nil {

@@ -45,6 +45,7 @@ func commands() []command {
 		{"run", "", "run the agent", (*env).cmdRun},
 		{"check", "", "check the configuration; print what it can cost", (*env).cmdCheck},
 		{"doctor", "", "say what is wrong with devices, Redis, store and clock, and what to do", (*env).cmdDoctor},
+		{"health", "", "ask the running agent whether it is ready", (*env).cmdHealth},
 		{"scan", "", "look for sensors and print a configuration of them", (*env).cmdScan},
 		{"read", "NAME", "take one reading of a sensor now", (*env).cmdRead},
 		{"profiles", "[show NAME]", "list the chips and meters that are described; print one", (*env).cmdProfiles},

@@ -56,6 +56,7 @@ func commands() []command {
 		{"telemetry", "audit|dead|replay [ID]…", "look after what came from telhub's streams", (*env).cmdTelemetry},
 		{"bench", "", "measure, beside the ceilings and asynq", (*env).cmdBench},
 		{"check", "", "check the configuration and the servers that it names", (*env).cmdCheck},
+		{"health", "", "ask the running ttp whether it is ready", (*env).cmdHealth},
 		{"version", "", "print the version", (*env).cmdVersion},
 	}
 }
@@ -84,6 +85,7 @@ Usage: ttp COMMAND [--config FILE] …
                           what came from telhub's streams into the database
   bench                   measure, beside the ceilings and asynq
   check                   check the configuration and the servers that it names
+  health                  ask the running ttp whether it is ready
   version                 print the version
 
 The configuration is /etc/ttp.toml, if it is there, unless --config or TTP_CONFIG

@@ -106,6 +106,13 @@ func (p *process) get(path string) (code int, body string) {
 	return resp.StatusCode, string(b)
 }
 
+// health runs `ttp health` as the process' container would.
+func (p *process) health(args ...string) (code int, stdout string) {
+	var out, errs bytes.Buffer
+	code = run(p.t.Context(), append([]string{"health"}, args...), nil, &out, &errs, []string{"TTP_HTTP_LISTEN=" + p.http})
+	return code, out.String()
+}
+
 // eventually waits until ok.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
@@ -215,11 +222,20 @@ func TestHealthFollowsRedis(t *testing.T) {
 	if _, body := p.get("/health/detailed"); !strings.Contains(body, `"name":"redis","ok":false`) {
 		t.Errorf("detailed: %s", body)
 	}
+	if code, out := p.health(); code != exitFailed || !strings.HasPrefix(out, "not ready\n  FAIL  redis ") {
+		t.Errorf("ttp health: %d %q", code, out)
+	}
+	if code, out := p.health("--live"); code != exitOK || out != "live\n" {
+		t.Errorf("ttp health --live: %d %q", code, out)
+	}
 	if _, body := p.get("/api/status"); !strings.Contains(body, `"state":"degraded"`) || !strings.Contains(body, "Redis does not answer") {
 		t.Errorf("status: %s", body)
 	}
 	s.Start()
 	eventually(t, "it is ready again", ready(200))
+	if code, out := p.health(); code != exitOK || !strings.HasPrefix(out, "ready\n") {
+		t.Errorf("ttp health: %d %q", code, out)
+	}
 	fill(t, openQueue(t, s.URL()), 1, queue.Task{Type: "echo"})
 	eventually(t, "it works again", func() bool {
 		_, body := p.get("/metrics")
