@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Looks for what is known to be dangerous: gosec (code), govulncheck (modules
 # and the Go library), gitleaks (secrets, in all commits), shellcheck (scripts).
-# What is accepted stands with its reason in .gosec.json, .gitleaks.toml or a
+# What is accepted stands with its reason in .gosec-accepted, .gitleaks.toml or a
 # comment in place; docs/cicd_pipeline.md. All run, then it fails if one did.
 #   GOVULNDB=file:///…   a copy of the database, where vuln.go.dev cannot be reached
 #   ONLY="gosec gitleaks"   some of them
@@ -12,11 +12,23 @@ cd "$(dirname "$0")/.."
 export GOTOOLCHAIN=local
 
 gosec() {
-	local tool rules
+	local tool found
 	tool=$(go_tool gosec github.com/securego/gosec/v2/cmd/gosec@v2.22.0)
-	rules=$(sed -nE 's/^(G[0-9]+) .*/\1/p' .gosec-accepted | paste -sd,)
+	need jq jq
+	found=$(mktemp -d)
 	# Packages by name: it would walk through .cache, too, and through what is mounted there.
-	go list -f '{{.Dir}}' ./... | xargs "$tool" -quiet ${rules:+-exclude="$rules"}
+	go list -f '{{.Dir}}' ./... | xargs "$tool" -quiet -no-fail -fmt json -out "$found/json"
+	jq -r --arg root "$PWD/" '.Issues[] | .file |= ltrimstr($root) | [.rule_id, (.file | sub("/?[^/]*$"; "")), "\(.file):\(.line)", .details] | @tsv' "$found/json" >"$found/tsv"
+	jq -e '.Stats.files > 0 and (."Golang errors" | length == 0)' "$found/json" >/dev/null ||
+		{ echo "gosec: it could not read all of the code: $(jq -c '."Golang errors", .Stats' "$found/json")" >&2; rm -rf "$found"; return 1; }
+	awk -F'\t' '
+		FNR == NR { if ($0 ~ /^G[0-9]+ /) { sub(/:.*/, ""); n = split($0, w, " "); for (i = 2; i <= n; i++) accepted[w[1], w[i]] = w[1] " " w[i] } next }
+		($1, "*") in accepted { used[$1, "*"]; next }
+		($1, $2) in accepted { used[$1, $2]; next }
+		{ print $3 ": " $1 ": " $4; bad = 1 }
+		END { for (k in accepted) if (!(k in used)) { print ".gosec-accepted: " accepted[k] ": nothing is found there any more"; bad = 1 }; exit bad }
+	' .gosec-accepted "$found/tsv" || { rm -rf "$found"; return 1; }
+	rm -rf "$found"
 }
 govulncheck() {
 	local tool
