@@ -21,6 +21,7 @@ type release struct {
 	t                         *testing.T
 	dir, public, hosts, calls string
 	path                      string // PATH with an ssh that only takes notes
+	release                   string // RELEASE
 }
 
 func newRelease(t *testing.T) *release {
@@ -101,7 +102,7 @@ func (r *release) deb(name, program string) {
 func (r *release) deploy() (code int, out, calls string) {
 	r.t.Helper()
 	c := exec.CommandContext(r.t.Context(), "../deploy.sh", r.dir, r.public, r.hosts)
-	c.Env = append(os.Environ(), "PATH="+r.path)
+	c.Env = append(os.Environ(), "PATH="+r.path, "RELEASE="+r.release)
 	words, err := c.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		r.t.Fatal(err)
@@ -117,6 +118,7 @@ func (r *release) deploy() (code int, out, calls string) {
 // flash.sh, which has tests of its own, ends with 1; but it was called.
 func TestASignedReleaseGoesToTheBoards(t *testing.T) {
 	r := newRelease(t)
+	r.release = "v1.2.3"
 	code, out, calls := r.deploy()
 	for _, want := range []string{"telhub-linux-arm64", "telhub-linux-armv7", "telhub-linux-amd64", "canary: root@board-1"} {
 		if !strings.Contains(out, want) {
@@ -150,6 +152,18 @@ func TestWhatIsNotSignedReachesNoBoard(t *testing.T) {
 		"a package more": {func(r *release) {
 			r.deb("telhub_1.2.4-1_arm64.deb", "another program")
 		}, "is not in SHA256SUMS"},
+		// Its dot stands for the hyphen of the one that is named, for whoever reads names as patterns.
+		"a package whose name is a pattern": {func(r *release) {
+			r.deb("telhub_1.2.3.1_arm64.deb", "another program")
+		}, "is no name of a package"},
+		"a package whose name is another pattern": {func(r *release) {
+			r.run("mv", filepath.Join(r.dir, "telhub_1.2.3-1_arm64.deb"), filepath.Join(r.dir, "telhub_1.2..-1_arm64.deb"))
+			r.deb("telhub_1.2..-1_arm64.deb", "another program")
+		}, "is not in SHA256SUMS"},
+		"a package by the name of another": {func(r *release) {
+			r.run("cp", filepath.Join(r.dir, "telhub_1.2.3-1_amd64.deb"), filepath.Join(r.dir, "telhub_1.2.3-1_arm64.deb"))
+		}, "not what was signed"},
+		"an older release, as signed as this one": {func(r *release) { r.release = "v1.2.4" }, "is not of release v1.2.4"},
 		"no package": {func(r *release) {
 			debs, err := filepath.Glob(filepath.Join(r.dir, "*.deb"))
 			if err != nil || len(debs) != 3 {
