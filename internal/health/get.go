@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// maxBody is the longest answer that is read, in bytes: one with some thousand
-// checks.
-const maxBody = 1 << 20
+// maxAnswer is the longest answer that is read, head and body, in bytes: one
+// with some thousand checks. Whoever has the port may be anybody.
+const maxAnswer = 1 << 20
 
 // get asks for a path and returns the answer's status code and body. where is
 // what http.listen names: "host:port" or "unix:/path". It ends with ctx.
@@ -34,19 +34,26 @@ func get(ctx context.Context, where, path string) (code int, body []byte, err er
 	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: health\r\nConnection: close\r\n\r\n", path); err != nil {
 		return 0, nil, ended(ctx, err)
 	}
-	r, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil {
+	in := &io.LimitedReader{R: c, N: maxAnswer + 1}
+	code, body, err = read(in)
+	switch {
+	case in.N <= 0:
+		return 0, nil, fmt.Errorf("the answer to %s is longer than %d bytes: another program answers there", path, maxAnswer)
+	case err != nil:
 		return 0, nil, ended(ctx, err)
+	}
+	return code, body, nil
+}
+
+// read reads an answer, as long as in lets it be.
+func read(in io.Reader) (code int, body []byte, err error) {
+	r, err := http.ReadResponse(bufio.NewReader(in), nil)
+	if err != nil {
+		return 0, nil, err
 	}
 	defer r.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	if err != nil {
-		return 0, nil, ended(ctx, err)
-	}
-	if len(body) > maxBody {
-		return 0, nil, fmt.Errorf("the answer to %s is longer than %d bytes: another program answers there", path, maxBody)
-	}
-	return r.StatusCode, body, nil
+	body, err = io.ReadAll(r.Body)
+	return r.StatusCode, body, err
 }
 
 // ended tells the end of ctx from other failures.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Question is what is asked of whom.
@@ -67,7 +68,7 @@ func Ask(ctx context.Context, q Question, w io.Writer) error {
 	}
 	switch {
 	case q.JSON:
-		_, err = fmt.Fprintf(w, "%s\n", bytes.TrimSpace(body))
+		_, err = fmt.Fprintf(w, "%s\n", bytes.Map(printable, bytes.TrimSpace(body)))
 	case !q.Live:
 		_, err = io.WriteString(w, a.text())
 	case code == http.StatusOK:
@@ -77,7 +78,7 @@ func Ask(ctx context.Context, q Question, w io.Writer) error {
 	case err != nil:
 		return err
 	case q.Live && code != http.StatusOK:
-		return fmt.Errorf("%w%s", ErrNotLive, strings.TrimPrefix(a.Detail, ErrNotLive.Error()))
+		return fmt.Errorf("%w%s", ErrNotLive, strings.TrimPrefix(strings.Map(printable, a.Detail), ErrNotLive.Error()))
 	case !q.Live && !a.Ready:
 		return ErrNotReady
 	}
@@ -106,5 +107,14 @@ func (a *answer) text() string {
 		}
 		b.WriteString(strings.TrimRight(fmt.Sprintf("  %s  %-10s %s", mark, c.Name, c.Detail), " ") + "\n")
 	}
-	return b.String()
+	return strings.Map(printable, b.String())
+}
+
+// printable replaces what a terminal would obey: whoever has the port while
+// the program is away chooses the text.
+func printable(r rune) rune {
+	if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+		return r
+	}
+	return unicode.ReplacementChar
 }

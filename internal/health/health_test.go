@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/telhub/telhub/agent/httpapi"
 	"github.com/telhub/telhub/internal/health"
@@ -168,6 +169,16 @@ func TestNoAnswer(t *testing.T) {
 			}
 		}
 	})
+	// A head without end: it would be kept until the time is up, at gigabytes a second.
+	head := answering(t, func(c net.Conn) {
+		fmt.Fprintf(c, "HTTP/1.1 200 OK\r\n")
+		line := strings.Repeat("X-Y: "+strings.Repeat("z", 1000)+"\r\n", 64)
+		for {
+			if _, err := io.WriteString(c, line); err != nil {
+				return
+			}
+		}
+	})
 	other := answering(t, func(c net.Conn) {
 		fmt.Fprintf(c, "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}")
 	})
@@ -185,6 +196,7 @@ func TestNoAnswer(t *testing.T) {
 		{"closed", closed, "does not answer at " + closed},
 		{"silent", silent, "no answer in time"},
 		{"endless", endless, "longer than 1048576 bytes"},
+		{"endless head", head, "longer than 1048576 bytes"},
 		{"other", other, "answered 404 to GET /health/detailed: another program has this address, or an older telhub"},
 		{"page", page, "answered 200 to GET /health/detailed: another program"},
 		{"off", "", "http.listen is empty"},
@@ -201,5 +213,27 @@ func TestNoAnswer(t *testing.T) {
 				t.Errorf("got %q, %v; want an error with %q", out, err, tt.text)
 			}
 		})
+	}
+}
+
+// Whoever has the port while the agent is away writes to the terminal of whoever asks.
+func TestNothingForTerminals(t *testing.T) {
+	const text = "\x1b]0;owned\x07\x1b[2J\u009b1A\u202e"
+	h := httpapi.Health{Live: true, Ready: true, Version: text, Checks: []httpapi.Check{{Name: text, Detail: text}}}
+	ill := httpapi.Health{Checks: []httpapi.Check{{Name: "pipeline", Detail: text}}}
+	for _, tt := range []struct {
+		health     httpapi.Health
+		live, json bool
+	}{{h, false, false}, {h, false, true}, {ill, true, false}} {
+		out, err := ask(health.Question{Where: telhub(t, "127.0.0.1:0", tt.health), Live: tt.live, JSON: tt.json})
+		if err != nil {
+			out += err.Error()
+		}
+		if !strings.Contains(out, "owned") {
+			t.Errorf("%+v: the text is not in %q", tt, out)
+		}
+		if i := strings.IndexFunc(out, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
+			t.Errorf("%+v: %q goes to the terminal", tt, out[i:])
+		}
 	}
 }
