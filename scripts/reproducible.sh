@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the committed tree twice, in two directories with separate build
-# caches, and compares the binaries: reproducible.sh [ARCH...], as in make cross.
+# caches, the second cloned under another umask, and compares the binaries:
+# reproducible.sh [ARCH...], as in make cross.
 # Each build compiles everything: about a minute an architecture.
 # WITH_PACKAGES=1 makes and compares the packages, too.
 set -euo pipefail
@@ -11,8 +12,7 @@ trap 'rm -rf "$tmp"' EXIT
 version=$(git describe --tags --always)
 commit=$(git rev-parse HEAD)
 for i in 1 22; do # both now: the branch may go on meanwhile
-	git clone -q . "$tmp/$i"
-	git -C "$tmp/$i" checkout -q --detach "$commit"
+	(if [ "$i" = 22 ]; then umask 077; fi && git clone -q . "$tmp/$i" && git -C "$tmp/$i" checkout -q --detach "$commit")
 done
 for i in 1 22; do
 	goal=(cross "CROSS=${*:-arm64}")

@@ -33,6 +33,8 @@ guest_tidy() { rm -rf "$made"; }
 
 echo "-- files"
 expect "the same packages again, byte for byte, under another umask and time zone" diff -r "$made/again" "$made/new"
+said() { ! grep -h 'src:' scripts/packages/nfpm.yaml.in scripts/packages/ttp/nfpm.yaml.in | grep -v 'mode: 0[67]'; }
+expect "the mode of each file is said, and not that of whoever cloned the tree" said
 lint() { # as another user, because lintian does not want to be root
 	install -d -m777 "$guest/lint"
 	install -m644 "$made"/new/*.deb "$guest/lint/"
