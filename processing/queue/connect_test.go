@@ -51,6 +51,16 @@ func TestConnectPlainAndUnix(t *testing.T) {
 	fails(t, Options{URL: "redis://127.0.0.1:1"}, "is it running?")
 }
 
+// The rights that errors and docs name are enough, and not for FLUSHALL.
+func TestConnectWithRights(t *testing.T) {
+	s := redistest.Start(t)
+	s.Do("ACL SETUSER p on >p ~ttp:* " + rights)
+	works(t, Options{URL: "redis://p:p@" + s.Addr()})
+	if got := s.Do("ACL DRYRUN p FLUSHALL"); !strings.Contains(got, "no permissions") {
+		t.Errorf("FLUSHALL: got %q", got)
+	}
+}
+
 func TestConnectWithPassword(t *testing.T) {
 	s := redistest.Start(t, "--requirepass", "secret")
 	file := filepath.Join(t.TempDir(), "password")

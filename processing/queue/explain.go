@@ -11,8 +11,9 @@ import (
 	"github.com/telhub/telhub/internal/redisurl"
 )
 
-// rights are what an ACL user needs on the keys ~<prefix>:*.
-const rights = "+@read +@write +@stream +@scripting +@connection +info +time"
+// rights are what an ACL user needs on the keys ~<prefix>:*. FLUSHALL and
+// SWAPDB, which look at no key, are @write and @dangerous; INFO is the latter, too.
+const rights = "+@read +@write +@stream +@scripting +@connection -@dangerous +info +time"
 
 const (
 	needsPassword = "the server wants a password: give one by its file, and a user if it is one of the ACL"

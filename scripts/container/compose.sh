@@ -75,6 +75,7 @@ expect "samples in Redis" within 120 eval '[ "$(ask_redis demo xlen "telhub:{0}:
 expect "six sensors are up" within 120 eval 'page /api/sensors | jq -e "length == 6 and all(.up)"'
 expect "without a password Redis answers nobody" eval 'podman exec "$(name_of demo redis)" redis-cli ping 2>&1 | grep NOAUTH'
 refuse "telhub's password does not open ttp's keys" "NOPERM" podman exec "$(name_of demo redis)" /bin/sh -c 'REDISCLI_AUTH=$(cat /run/secrets/redis_telhub) redis-cli -e --user telhub hget ttp:x y'
+refuse "ttp's password does not empty the server" "NOPERM" podman exec "$(name_of demo redis)" /bin/sh -c 'REDISCLI_AUTH=$(cat /run/secrets/redis_ttp) redis-cli -e --user ttp flushall'
 expect "all are confined, limited, and published on 127.0.0.1 at most" confined_all demo
 expect "no password can be seen from outside" hidden demo
 expect "a task is run by ttp" eval '[ "$(in_ttp demo ttp enqueue echo "\"ping\"" --wait 10s)" = "\"ping\"" ]'

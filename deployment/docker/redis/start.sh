@@ -17,7 +17,8 @@ case $(redis-server --version) in *v=7.[01].*) waitaof='' ;; *) waitaof=+waitaof
 	# without them it drops at a restart, silently, what came in scripts and transactions, which is every frame.
 	echo 'user default off resetpass ~* &* +@all'
 	user telhub "~telhub:* +evalsha +eval +hget +hset +xadd +info +command|info +wait $waitaof +xread +xrevrange +hgetall"
-	user ttp '~ttp:* ~telhub:* +@read +@write +@stream +@scripting +@connection +info +time'
+	# FLUSHALL, SWAPDB and MIGRATE are @write and look at no key: without @dangerous.
+	user ttp '~ttp:* ~telhub:* +@read +@write +@stream +@scripting +@connection -@dangerous +info +time'
 	user admin '~* &* +@all'
 } >/run/redis/users.acl
 exec redis-server /etc/redis/redis.conf --maxmemory "${REDIS_MAXMEMORY:-256mb}"
