@@ -116,14 +116,35 @@ expect "ttp: notes of KEDA" notes ttp "KEDA scales pods" -f "$charts/ttp/ci/keda
 
 expect "telhub without boards: lint" "$helm" lint --strict --kube-version 1.30.0 "$charts/telhub"
 cp "$charts/telhub/examples/device-plugin.yaml" "$work/rendered/"
-awk '/```yaml/ { inside = 1; next } /```/ { inside = 0 } inside' docs/kubernetes_deployment.md >"$work/quickstart.yaml"
-expect "the documentation's quick start" render telhub "$work/quickstart.yaml"
-cp "$work/out" "$work/rendered/quickstart.yaml"
+awk -v work="$work" '/```yaml/ { inside = 1; file = work "/quickstart-" (n++ ? "ttp" : "telhub") ".yaml"; next } /```/ { inside = 0 } inside { print >file }' docs/kubernetes_deployment.md
+for chart in telhub ttp; do
+	expect "$chart: the documentation's quick start" render "$chart" "$work/quickstart-$chart.yaml"
+	cp "$work/out" "$work/rendered/quickstart-$chart.yaml"
+	yq -c 'select(. != null)' "$work/out" >"$work/quickstart-$chart.json"
+done
 for chart in telhub ttp; do expect "$chart: package" "$helm" package "$charts/$chart" -d "$work"; done
 rules=$(find deployment/prometheus/rules -name '*.yml' 2>/dev/null | sort)
 for file in $rules; do
 	expect "$file as a PrometheusRule" render ttp "$charts/ttp/ci/lag-values.yaml" --set-file prometheusRule.rules="$file"
 	cp "$work/out" "$work/rendered/rules-${file##*/}"
+done
+# Alerts stand on series that other rules record: whoever installs by the documentation has both.
+recorded() { # RENDERED: prints what is used and not recorded
+	local missing
+	missing=$(yq -c 'select(.kind == "PrometheusRule").spec.groups[].rules[]' "$1" | jq -rs '[.[].record // empty] as $made
+		| [.[].expr | match("[a-z_]+:[a-z0-9_]+:[a-z0-9_]+"; "g").string] | unique - $made | .[]')
+	[ -z "$missing" ] || { echo "not recorded: $missing"; return 1; }
+}
+for chart in telhub ttp; do
+	command=$(sed -e ':a' -e '/\\$/{N;s/\\\n *//;ba' -e '}' docs/kubernetes_deployment.md | grep "upgrade --install $chart .*prometheusRule") || wrong "$chart: the documentation installs no rules"
+	read -ra options <<<"${command#*.yaml }"
+	expect "$chart: the documentation's rules" render "$chart" "$work/quickstart-$chart.yaml" "${options[@]}"
+	cp "$work/out" "$work/rendered/quickstart-rules-$chart.yaml"
+	expect "$chart: every series that its alerts need is recorded" recorded "$work/rendered/quickstart-rules-$chart.yaml"
+	alerts() { grep -c -- '- alert: ' "$1"; }
+	[ "$(alerts "$work/rendered/quickstart-rules-$chart.yaml")" = "$(alerts "deployment/prometheus/rules/$chart-alerts.yml")" ] || wrong "$chart: the documentation's rules lack alerts"
+	render "$chart" "$work/quickstart-$chart.yaml" "${options[@]}" --set-file prometheusRule.recordingRules=/dev/null >"$work/alone.yaml"
+	refuse "$chart: alerts alone" "not recorded" recorded "$work/alone.yaml"
 done
 expect "everything is valid for Kubernetes $schemas" valid "$work/rendered"
 
