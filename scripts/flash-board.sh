@@ -26,6 +26,7 @@ with_env() {
 }
 
 # get URL-PATH prints the answer of the agent at $listen; it fails unless 200.
+# Whoever listens there may be anybody: it ends in time, and so does its answer.
 get() {
 	where=$listen
 	case $where in
@@ -38,7 +39,7 @@ get() {
 	if command -v curl >/dev/null 2>&1; then
 		curl -fsS -m 3 "http://$where$1" 2>/dev/null
 	elif command -v wget >/dev/null 2>&1; then
-		wget -q -T 3 -O - "http://$where$1" 2>/dev/null
+		timeout 5 wget -q -T 3 -O - "http://$where$1" 2>/dev/null
 	else
 		timeout 3 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n" "$3" >&3 &&
 			read -r line <&3 && [[ $line == *" 200 "* ]] && cat <&3' - "${where%:*}" "${where##*:}" "$1" 2>/dev/null
@@ -50,7 +51,7 @@ serves() {
 	pid=$(prop MainPID)
 	[ "${pid:-0}" -gt 0 ] || return 1
 	[ "$(stat -L -c %d:%i "/proc/$pid/exe" 2>/dev/null)" = "$(stat -L -c %d:%i "$target")" ] || return 1
-	get /health/ready | grep -qF "\"version\":\"$1\""
+	get /health/ready | head -c 65536 | grep -qF "\"version\":\"$1\""
 }
 
 # await SECONDS VERSION: until it serves, and still does two seconds later by

@@ -57,15 +57,29 @@ stop() {
 	exit "$code"
 }
 
-# remote COMMAND runs a command as root on the board. Nothing waits for ever:
-# a connection that says nothing for 15 s is cut.
+# A board may have been broken into: what it says ends at 64 KiB, and commands
+# nothing, neither the terminal nor the forge's log.
+words() { head -c 65536 | LC_ALL=C tr -d '\000-\010\013-\037\177' | LC_ALL=C sed 's/\xc2[\x80-\x9f]//g'; }
+
+# remote COMMAND runs a command as root on the board. Nothing waits for ever: a
+# connection that says nothing for 15 s is cut, a command after $limit seconds
+# (90). The board cannot use this machine's agent to reach the next one.
 remote() {
-	# shellcheck disable=SC2086 # several options
-	ssh ${SSH_OPTIONS:-} -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=3 \
-		"$host" "if [ \$(id -u) = 0 ]; then exec sh -c '$1'; else exec sudo -n sh -c '$1'; fi"
+	{
+		# shellcheck disable=SC2086 # several options
+		{ timeout --foreground "${limit:-90}" ssh ${SSH_OPTIONS:-} -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=3 \
+			-o ForwardAgent=no -o ForwardX11=no -- "$host" "if [ \$(id -u) = 0 ]; then exec sh -c '$1'; else exec sudo -n sh -c '$1'; fi" 3>&- | words; } 2>&1 >&3 |
+			words | sed "s|^|$host    |" >&2
+	} 3>&1
 }
 board() { remote "exec sh /var/lib/telhub-flash/board.sh $*"; }
 field() { sed -n "s/^$1=//p" <<<"$facts"; }
+
+# named HOST says whether it is one that ssh does not take for something else.
+named() { [[ $1 =~ ^[A-Za-z0-9_.@:%[][][A-Za-z0-9_.@:%/+~-]*$ ]] || { echo "flash: \"$(words <<<"$1")\" is no USER@HOST" >&2; return 1; }; }
+
+# plain WHAT VALUE ends it unless the value is one word to the board's shell.
+plain() { [[ $2 =~ ^[][A-Za-z0-9._:/%@+~-]+$ ]] || stop 1 "$1 is \"$2\", with characters that have no place in it; nothing was changed"; }
 
 # machine FILE prints the machine of an ELF program (gABI, 4: e_machine), and
 # nothing when it is no program for Linux, little-endian.
@@ -89,10 +103,11 @@ preflight() {
 	local elf names want name shell kb
 	say "1/6 ask the board"
 	remote 'mkdir -p -m 700 /var/lib/telhub-flash && cat >/var/lib/telhub-flash/board.sh.tmp && mv /var/lib/telhub-flash/board.sh.tmp /var/lib/telhub-flash/board.sh' \
-		<"$here/flash-board.sh" || stop 1 "cannot be reached as root: check ssh $host, and sudo -n there; or its disk is full"
+		<"$here/flash-board.sh" >/dev/null || stop 1 "cannot be reached as root: check ssh $host, and sudo -n there; or its disk is full"
 	facts=$(board survey) || stop 1 "does not answer"
 	target=$(field target)
 	[ -n "$target" ] || stop 1 "has no telhub.service: install the package first (docs/packages.md)"
+	plain "its program" "$target"
 	names=$(arch "$(field machine)")
 	want=${names% *} name=${names#* } shell=$(field shell)
 	[ -n "$names" ] || stop 1 "is a $(field machine), for which there is no telhub"
@@ -121,7 +136,7 @@ copy() {
 	size=$(stat -c %s "$binary")
 	say "2/6 copy $((size / 1024)) kB"
 	{ if [ -t 2 ]; then dd if="$binary" bs=128k status=progress; else cat "$binary"; fi; } |
-		gzip -6 | board receive "$target" "$digest" || stop 1 "the copy failed; nothing was changed"
+		gzip -6 | limit=1860 board receive "$target" "$digest" >/dev/null || stop 1 "the copy failed; nothing was changed"
 }
 
 try() {
@@ -132,17 +147,21 @@ try() {
 	listen=$(sed -n 's/^listen=//p' <<<"$answer")
 	[ -n "$version" ] || stop 1 "the new program does not tell its version; nothing was changed"
 	[ -n "$listen" ] || stop 1 "http.listen is empty in the board's configuration, so that nobody could see whether $version works; nothing was changed"
+	plain "the new program's version" "$version"
+	plain http.listen "$listen"
 }
 
 # switch starts the board's own watch, which no cut connection ends.
 switch() {
-	local code=0
-	say "4/6 switch from $(field version) to $version, restart"
-	remote "rm -f /var/lib/telhub-flash/result && systemd-run -q --collect --unit=telhub-flash sh /var/lib/telhub-flash/board.sh switch $target $digest $version $listen $wait $(field version)" ||
+	local code=0 old
+	old=$(field version)
+	[ -z "$old" ] || plain "the old program's version" "$old"
+	say "4/6 switch from $old to $version, restart"
+	remote "rm -f /var/lib/telhub-flash/result && systemd-run -q --collect --unit=telhub-flash sh /var/lib/telhub-flash/board.sh switch $target $digest $version $listen $wait $old" >/dev/null ||
 		code=$?
 	case $code in
 	0) ;;
-	255) stop 4 "the connection was cut at the switch: run this again to see where the board stands" ;; # ssh(1)
+	124 | 255) stop 4 "the connection was cut at the switch: run this again to see where the board stands" ;; # ssh(1)
 	*) stop 1 "the switch did not begin: another flash is under way?" ;;
 	esac
 }
@@ -154,12 +173,13 @@ watch() {
 	say "5/6 wait until it is ready, at most $wait s"
 	while [ "$SECONDS" -lt "$end" ]; do
 		if result=$(remote 'cat /var/lib/telhub-flash/result 2>/dev/null; true' 2>/dev/null); then
+			result=${result%%$'\n'*}
 			if [ -n "$lost" ]; then say "    connected again"; fi
 			lost=''
 			case $result in
 			done*) say "6/6 ${result#done }"; return ;;
 			back*)
-				remote 'cat /var/lib/telhub-flash/log' 2>/dev/null | sed "s/^/$host    /" >&2 || true
+				remote 'cat /var/lib/telhub-flash/log' 2>/dev/null | sed "s|^|$host    |" >&2 || true
 				stop 3 "went back: ${result#back }"
 				;;
 			nothing*) stop 1 "nothing was changed: ${result#nothing }" ;;
@@ -199,6 +219,7 @@ flash_fleet() {
 	[ -r "$fleet" ] || { echo "flash: $fleet cannot be read" >&2; exit 2; }
 	mapfile -t hosts < <(sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$fleet")
 	[ ${#hosts[@]} -gt 0 ] || { echo "flash: $fleet names no host" >&2; exit 2; }
+	for host in "${hosts[@]}"; do named "$host" || exit 2; done
 	echo "canary: ${hosts[0]}, then ${#hosts[@]} - 1 others"
 	one "${hosts[0]}" || { code=$?; echo "flash: the canary failed; the others were not touched" >&2; exit "$code"; }
 	host=${hosts[0]}
@@ -226,6 +247,7 @@ if [ -n "$fleet" ]; then
 	[ -z "$host" ] || { echo "flash: one host, or --fleet FILE" >&2; exit 2; }
 	flash_fleet
 elif [ -n "$host" ]; then
+	named "$host" || exit 2
 	flash
 else
 	usage >&2

@@ -1,5 +1,6 @@
 // Package deploytest runs scripts/deploy.sh over releases that are right and
-// wrong: nothing may reach a board before signature and sums are right.
+// wrong: nothing may reach a board before signature and sums are right. And it
+// runs scripts/flash.sh against boards that mean no good.
 package deploytest
 
 import (
