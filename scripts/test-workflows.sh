@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Checks .github: actionlint with shellcheck, and what it does not know: that
-# actions are pinned by commit, that no expression stands inside a script, and
-# that the targets and scripts that are called exist. docs/cicd_pipeline.md.
+# actions are pinned by commit, that no expression stands inside a script, that
+# the targets and scripts that are called exist, and that all images of Go are of
+# one version. docs/cicd_pipeline.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/tools.sh
@@ -37,5 +38,10 @@ for file in "$workflows"/*.yml; do
 		[ -x "$script" ] || wrong "$file: $script is no program of this repository"
 	done < <(grep -oE '(\.ci/run|scripts/[a-z-]+\.sh)' "$file" | sort -u)
 done
+# One Go for what is tested, what is released and what images hold: nothing else notices a difference.
+images=$(grep -rhoE '\bgolang:[0-9][A-Za-z0-9._-]*' "$workflows" deployment/docker | sort -u)
+[ "$(wc -l <<<"$images")" = 1 ] || wrong "images of several versions of Go: ${images//$'\n'/, }"
+want=$(sed -n 's/^go //p' go.mod)
+[ "$(printf '%s\n' "golang:$want" "$images" | sort -V | head -n1)" = "golang:$want" ] || wrong "$images is older than go.mod's $want"
 [ "$failed" = 0 ] || exit 1
 echo "$workflows: $(find "$workflows" -name '*.yml' | wc -l) workflows are well ($("$actionlint" -version | head -n1))"
