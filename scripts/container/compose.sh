@@ -39,8 +39,9 @@ within 90 test -S "$guest/podman.sock" || die "podman's service does not start"
 
 # confined_all PROJECT: each container as the compose files say.
 confined_all() {
-	local id
-	for id in $(podman ps -q --filter "label=com.docker.compose.project=$1"); do
+	local id ids
+	ids=$(podman ps -q --filter "label=com.docker.compose.project=$1") && [ -n "$ids" ] || { echo "no container of $1 runs"; return 1; }
+	for id in $ids; do
 		confined "$(pid_of "$id")" || { podman inspect --format '{{.Name}}' "$id"; return 1; }
 		podman inspect "$id" | jq -e '.[0] | .HostConfig | .Memory > 0 and .PidsLimit > 0 and .NanoCpus > 0 and (.PortBindings | [.[]? | .[]?.HostIp] | all(. == "127.0.0.1"))' >/dev/null ||
 			{ podman inspect --format '{{.Name}} {{json .HostConfig}}' "$id"; return 1; }
@@ -49,7 +50,7 @@ confined_all() {
 # hidden PROJECT: no secret stands in an argument, a variable or a description.
 hidden() {
 	local file
-	podman ps -q --filter "label=com.docker.compose.project=$1" | xargs podman inspect >"$guest/inspect"
+	podman ps -q --filter "label=com.docker.compose.project=$1" | xargs podman inspect >"$guest/inspect" || return 1
 	for file in "$docker"/secrets/*; do
 		if grep -qF "$(cat "$file")" "$guest/inspect" || grep -qaFs "$(cat "$file")" /proc/[0-9]*/cmdline /proc/[0-9]*/environ; then
 			echo "${file##*/} can be seen"
