@@ -5,10 +5,22 @@ own_files() {
 		chgrp telhub /etc/telhub.toml
 		chmod 0640 /etc/telhub.toml
 	fi
-	mkdir -p /var/lib/telhub
-	chown telhub:telhub /var/lib/telhub
-	chmod 0750 /var/lib/telhub
+	own_store
 }
+
+# own_store makes the store's folder. Where /var is /tmp, as on OpenWrt, anybody
+# may have been there first, and may exchange /var/lib for a link meanwhile:
+# hence from inside of a folder that is root's alone.
+own_store() (
+	mkdir -p /var/lib
+	cd /var/lib || exit 1
+	mode=$(ls -ld .)
+	if [ ! -O . ] || [ "${mode#d???????w}" != "$mode" ]; then
+		echo "telhub: /var/lib is not root's alone: who can write it could have any folder given to telhub" >&2
+		exit 1
+	fi
+	mkdir -p telhub && chown telhub:telhub telhub && chmod 0750 telhub
+)
 
 # Devices that are there already get their group by the rules.
 trigger_udev() {
