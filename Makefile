@@ -89,7 +89,7 @@ test-hil: ## run the agent on an emulated Raspberry Pi: faults, outage, power cu
 	scripts/test-hil.sh dist/telhub-linux-arm64 -v
 
 .PHONY: hil
-hil: ## boot Debian with systemd on emulated boards, install the package, audit after 20 power-offs (RIG_CUTS); Debian, root; an hour
+hil: ## boot Debian with systemd on emulated boards, install the package, audit after 20 power-offs (RIG_CUTS); Debian, root; 40 minutes or more
 	@$(MAKE) -s packages PACKAGES=arm64
 	scripts/hil.sh dist/packages/telhub_*_arm64.deb $(ARGS)
 
