@@ -68,6 +68,7 @@ refuse "the root is read-only" 'Read-only' in_guest touch /etc/x
 expect "/var/lib/telhub is the partition's" mounted /var/lib/telhub telhub
 expect "telhub is active" within 30 active
 expect "the image's configuration is copied to the partition" test -s "$partition/etc/telhub.toml"
+expect "... where root and telhub read it" test "$(in_guest stat -c '%a %U %G' /data/etc/telhub.toml)" = "640 root telhub"
 expect "samples reach Redis with the password of the partition" grows 20
 expect "the store is on the partition" test -n "$(ls -A "$partition/telhub")"
 expect "no ordering cycle" eval '! in_guest journalctl -b --no-pager | grep -i "ordering cycle"'
@@ -76,6 +77,8 @@ echo "-- an edited configuration, a spool"
 redis_down
 in_guest sed -i 's/^device = .*/device = "edited"/; s/load1/load5/' /data/etc/telhub.toml
 in_guest systemctl restart telhub
+in_guest chown root:root /data/etc/telhub.toml # as an image of before left it
+in_guest chmod 644 /data/etc/telhub.toml
 expect "telhub is active" within 30 active
 expect "samples are spooled" within 30 eval 'page /api/status | jq -e ".spool.frames > 0 or .spool.bytes > 0"'
 guest_stop KILL
@@ -88,6 +91,7 @@ boot
 expect "telhub is user 799 now" test "$(uid)" = 799
 expect "the partition's files are, too" test -z "$(find "$partition/telhub" ! -uid 799)"
 expect "telhub is active" within 30 active
+expect "the configuration is root's and telhub's" test "$(in_guest stat -c '%a %U %G' /data/etc/telhub.toml)" = "640 root telhub"
 expect "the edited configuration stayed" grep -q '^device = "edited"' "$partition/etc/telhub.toml"
 expect "... and is in force" within 20 eval 'page /api/sensors | grep -q load5'
 expect "samples reach Redis" grows 20
