@@ -201,7 +201,15 @@ func (c *check) dashboard(b *board) error {
 		if list = slices.DeleteFunc(list, func(s string) bool { return s == "" }); len(list) == 0 {
 			c.say("%s: variable %s has no values", b.File, v.Name)
 		}
-		replace = append(replace, "$"+v.Name, v.AllValue)
+		// Without a value of its own Grafana takes "all" for every one that there is.
+		all := v.AllValue
+		if all == "" {
+			for i, value := range list {
+				list[i] = strings.ReplaceAll(regexp.QuoteMeta(value), `\`, `\\`)
+			}
+			all = strings.Join(list, "|")
+		}
+		replace = append(replace, "$"+v.Name, all)
 	}
 	r := strings.NewReplacer(replace...)
 	for _, p := range b.Panels {

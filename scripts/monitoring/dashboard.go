@@ -26,9 +26,11 @@ type panel struct {
 	Type, Title string
 	Description string
 	GridPos     struct{ X, Y, W, H int }
-	Targets     []struct{ Expr, RefID string }
+	Targets     []target
 	FieldConfig struct{ Defaults struct{ Unit string } }
 }
+
+type target struct{ Expr, RefID string }
 
 type variable struct {
 	Name, Type, Definition string
@@ -63,6 +65,7 @@ func (b *board) lint() (problems []string) {
 	for _, v := range b.Templating.List {
 		known[v.Name] = true
 	}
+	problems = append(problems, b.dead()...)
 	ids := map[int]bool{}
 	for i, p := range b.Panels {
 		if ids[p.ID] {
@@ -95,4 +98,32 @@ func (b *board) lint() (problems []string) {
 		}
 	}
 	return problems
+}
+
+// dead finds variables that choose nothing: one that only narrows the values of
+// another, while "all" of that other one is a pattern which matches them all.
+func (b *board) dead() (problems []string) {
+	for _, v := range b.Templating.List {
+		if v.AllValue == "" {
+			continue
+		}
+		for _, m := range variableName.FindAllStringSubmatch(v.Definition, -1) {
+			for _, p := range b.Panels {
+				for _, t := range p.Targets {
+					if names := t.variables(); names[v.Name] && !names[m[1]] {
+						problems = append(problems, fmt.Sprintf("panel %q: $%s changes nothing while $%s is all: name it in the expression, too", p.Title, m[1], v.Name))
+					}
+				}
+			}
+		}
+	}
+	return problems
+}
+
+func (t *target) variables() map[string]bool {
+	names := map[string]bool{}
+	for _, m := range variableName.FindAllStringSubmatch(t.Expr, -1) {
+		names[m[1]] = true
+	}
+	return names
 }
