@@ -45,11 +45,17 @@ var (
 	ErrNotReady = errors.New("not ready")
 )
 
+// ErrAddress is a Where that nobody can be asked at.
+var ErrAddress = errors.New("want host:port, as in 127.0.0.1:9155, or unix:/path")
+
 // Ask asks and writes the answer to w. The error is ErrNotLive or ErrNotReady,
 // or tells why there is no answer.
 func Ask(ctx context.Context, q Question, w io.Writer) error {
 	if q.Where == "" {
 		return fmt.Errorf("http.listen is empty: a %s without it answers nobody", q.Program)
+	}
+	if _, _, err := target(q.Where); err != nil {
+		return fmt.Errorf("%s: %w", q.Where, ErrAddress)
 	}
 	ctx, cancel := context.WithTimeout(ctx, q.Timeout)
 	defer cancel()

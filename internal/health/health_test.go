@@ -104,6 +104,14 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+func TestAnAddressWithoutAPortIsRefused(t *testing.T) {
+	for _, where := range []string{"localhost", "127.0.0.1", "http://127.0.0.1:9155/"} {
+		if out, err := ask(health.Question{Where: where}); !errors.Is(err, health.ErrAddress) || out != "" {
+			t.Errorf("%s: got %q, %v", where, out, err)
+		}
+	}
+}
+
 func TestAnswersOfTTP(t *testing.T) {
 	checks := []observe.Check{{Name: "redis", Detail: "connection refused"}}
 	where := ttp(t, "127.0.0.1:0", observe.Health{Live: true, Checks: checks})
@@ -200,7 +208,7 @@ func TestNoAnswer(t *testing.T) {
 		{"other", other, "answered 404 to GET /health/detailed: another program has this address, or an older telhub"},
 		{"page", page, "answered 200 to GET /health/detailed: another program"},
 		{"off", "", "http.listen is empty"},
-		{"no port", "127.0.0.1", "missing port"},
+		{"no port", "127.0.0.1", "want host:port"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -40,13 +40,22 @@ func Load(path string, env []string) (*Config, error) {
 	}
 	data, err := readFile(path)
 	if err != nil {
-		p := Problem{Source: path, Msg: "cannot be read: " + reason(err), Cure: "check the path and its permissions"}
-		if errors.Is(err, fs.ErrNotExist) {
-			p.Cure = "write one with: ttp check --example > " + path
-		}
-		return nil, Problems{p}
+		return nil, Problems{unreadableConfig(path, err)}
 	}
 	return Parse(path, data, env)
+}
+
+// unreadableConfig says what to do about a file that could not be read. Packages make
+// it readable to root and the service only: it may hold a password.
+func unreadableConfig(path string, err error) Problem {
+	p := Problem{Source: path, Msg: "cannot be read: " + reason(err), Cure: "check the path and its permissions"}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		p.Cure = "write one with: ttp check --example > " + path
+	case errors.Is(err, fs.ErrPermission):
+		p.Cure = "run it as root (sudo), or as a user who may read it"
+	}
+	return p
 }
 
 // readFile reads at most one byte more than a configuration may have, so that

@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -76,9 +78,14 @@ func scanLists(o *scan.Options, buses, modes, units string) (err error) {
 
 // known is the configuration, if there is one: scanning comes before it is written.
 func (e *env) known() *config.Config {
-	if _, err := os.Stat(e.config); err != nil {
+	file, err := os.Open(e.config)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			fmt.Fprintf(e.stderr, "telhub: its profiles are not tried: %v\n", err)
+		}
 		return nil
 	}
+	_ = file.Close()
 	cfg, err := e.load()
 	if err != nil {
 		fmt.Fprintf(e.stderr, "telhub: %s has mistakes, so its profiles are not tried; telhub check tells them\n", e.config)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"time"
 
 	"github.com/telhub/telhub/internal/health"
@@ -28,5 +29,9 @@ func (e *env) cmdHealth(args []string) error {
 		q.Where = cfg.HTTP.Listen
 	}
 	q.JSON = e.json
-	return health.Ask(e.ctx, q, e.stdout)
+	err := health.Ask(e.ctx, q, e.stdout)
+	if errors.Is(err, health.ErrAddress) {
+		return usagef("--at %v", err)
+	}
+	return err
 }
