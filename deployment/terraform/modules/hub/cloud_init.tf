@@ -103,9 +103,10 @@ locals {
     packages        = local.packages
     # Not deferred: units and their settings are there before the packages that start them.
     write_files = [for path, text in local.files : {
-      path        = path
-      owner       = "root:root"
-      permissions = startswith(path, "/usr/local/sbin/") ? "0755" : "0644"
+      path  = path
+      owner = "root:root"
+      # Digests of passwords are for who makes the server's list of them.
+      permissions = startswith(path, "/usr/local/sbin/") ? "0755" : endswith(path, ".acl") ? "0600" : "0644"
       content     = text
     }]
     runcmd = [["/usr/local/sbin/telhub-hub-setup"]]

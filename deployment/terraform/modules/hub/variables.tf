@@ -81,7 +81,7 @@ variable "board_cidrs" {
     error_message = "board_cidrs: ${join(", ", [for cidr in var.board_cidrs : "\"${cidr}\"" if !can(cidrsubnet(cidr, 0, 0))])}: not a network such as 10.20.0.0/16 or fd00:20::/48."
   }
   validation {
-    condition     = !anytrue([for cidr in var.board_cidrs : can(regex("/0$", cidr))])
+    condition     = !anytrue([for cidr in var.board_cidrs : can(regex("/0+$", cidr))])
     error_message = "board_cidrs: a network of /0 is everybody; name the networks of your boards."
   }
 }

@@ -145,6 +145,14 @@ run "everybody" {
   expect_failures = [var.board_cidrs]
 }
 
+run "everybody_with_another_nought" {
+  command = plan
+  variables {
+    board_cidrs = ["0.0.0.0/00"]
+  }
+  expect_failures = [var.board_cidrs]
+}
+
 run "everybody_of_ipv6" {
   command = plan
   variables {

@@ -23,6 +23,12 @@ run "valkey_on_debian_13" {
     error_message = "files of the document and of the output differ"
   }
   assert {
+    condition = { for f in yamldecode(output.cloud_init).write_files : f.path => f.permissions if f.permissions != "0644" } == {
+      "/etc/telhub-hub/boards.acl" = "0600", "/usr/local/sbin/telhub-hub-setup" = "0755"
+    }
+    error_message = "a file with digests of passwords is for root only, a program can be run, all else can be read"
+  }
+  assert {
     condition = trimspace(output.boards_acl) == join("\n", [
       "user pi-01 on #5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8 resetchannels ~telhub:* -@all +eval +evalsha +hget +hset +xadd +xrevrange +info +command|info +wait +waitaof",
       "user pi-02 on #6b3a55e0261b0304143f805a24924d0c1c44524821305f31d9277843b8a10f4e resetchannels ~telhub:* -@all +eval +evalsha +hget +hset +xadd +xrevrange +info +command|info +wait +waitaof",
