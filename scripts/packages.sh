@@ -12,6 +12,11 @@ cd "$(dirname "$0")/.."
 described=$1
 export SOURCE_DATE_EPOCH=$2 TZ=UTC LC_ALL=C
 shift 2
+case " $* " in *" armv6 "*" armv7 "* | *" armv7 "*" armv6 "* | *" armv6 armv7 "* | *" armv7 armv6 "*)
+	echo "packages: armv6 and armv7 are both called armhf: make one after the other, with OUT= for the first; armv6 runs on all" >&2
+	exit 2
+	;;
+esac
 
 # A version that all four formats take and sort alike: a tag's, with the number
 # of commits since; without a tag 0.0. and the number of commits.

@@ -88,6 +88,8 @@ dpkg_i() { in_guest env DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --fo
 expect "install" dpkg_i /root/old.deb
 expect "... runs at once and is enabled" eval 'within 20 ready && in_guest systemctl is-enabled telhub'
 expect "... the configuration belongs to root, readable by the agent only" test "$(in_guest stat -c '%U %G %a' /etc/telhub.toml)" = "root telhub 640"
+refuse "... anybody else is told how to read it" "run it as root" in_guest runuser -u nobody -- telhub check
+expect "... the folder for the password is there, for root alone" test "$(in_guest stat -c '%U %a' /etc/credstore)" = "root 700"
 expect "... every file has its checksum" in_guest dpkg --verify telhub
 cat >"$root/etc/telhub.toml" <<'END'
 # edited by hand
