@@ -20,7 +20,8 @@ type Options struct {
 	Metrics     func(dst []byte) []byte
 	MetricsType string
 
-	// MaxConns bounds the open connections; further ones wait. 0 = 32.
+	// MaxConns bounds the open connections; further ones wait, and of other
+	// machines not more than three quarters are taken. 0 = 32.
 	MaxConns int
 
 	// ErrorLog, if not nil, gets net/http's complaints about clients, one a

@@ -30,7 +30,8 @@ type Server struct {
 }
 
 // New makes a server that answers nothing before Run. It owns the listener.
-// maxConns bounds the open connections, further ones wait; 0 means 32. complain, if
+// maxConns bounds the open connections, further ones wait, other machines' beyond
+// their part are closed; 0 means 32. complain, if
 // not nil, gets net/http's complaints about clients, one a line, from several
 // goroutines. On a loopback address the server answers to loopback names only.
 func New(ln net.Listener, h http.Handler, maxConns int, complain func(line string)) *Server {
