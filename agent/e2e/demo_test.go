@@ -57,6 +57,9 @@ func TestDemoPlaysAnOutage(t *testing.T) {
 	if word, err := exec.Command(bin, "-listen", addr, "-health").CombinedOutput(); err != nil || string(word) != "live\n" {
 		t.Errorf("-health: %v, %q", err, word)
 	}
+	if help, err := exec.Command(bin, "-h").CombinedOutput(); err != nil || strings.Contains(string(help), "telhub-demo: ") {
+		t.Errorf("-h: %v, %s", err, help)
+	}
 	eventually(t, "the spool to grow", func() bool { return page().Spool.Frames > 0 })
 	eventually(t, "recovery", func() bool {
 		s := page()
