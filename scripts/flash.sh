@@ -46,6 +46,8 @@ for n in "$wait" "$soak" "$parallel"; do
 done
 [ "$parallel" -ge 1 ] || { echo "flash: --parallel wants 1 or more" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
 
 # say STEP TEXT shows progress.
 say() { printf '%s  %4ss  %s\n' "$host" "$SECONDS" "$*"; }
@@ -65,12 +67,16 @@ words() { head -c 65536 | LC_ALL=C tr -d '\000-\010\013-\037\177' | LC_ALL=C sed
 # connection that says nothing for 15 s is cut, a command after $limit seconds
 # (90). The board cannot use this machine's agent to reach the next one.
 remote() {
-	{
-		# shellcheck disable=SC2086 # several options
-		{ timeout --foreground "${limit:-90}" ssh ${SSH_OPTIONS:-} -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=3 \
-			-o ForwardAgent=no -o ForwardX11=no -- "$host" "if [ \$(id -u) = 0 ]; then exec sh -c '$1'; else exec sudo -n sh -c '$1'; fi" 3>&- | words; } 2>&1 >&3 |
-			words | sed "s|^|$host    |" >&2
-	} 3>&1
+	local code=0 errors=$tmp/$BASHPID
+	# Errors not by a pipe, which what ssh leaves behind could hold: a ProxyCommand, a master.
+	# shellcheck disable=SC2086 # several options
+	(
+		ulimit -f 64
+		exec timeout --foreground "${limit:-90}" ssh ${SSH_OPTIONS:-} -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=3 \
+			-o ForwardAgent=no -o ForwardX11=no -- "$host" "if [ \$(id -u) = 0 ]; then exec sh -c '$1'; else exec sudo -n sh -c '$1'; fi" 2>"$errors"
+	) | words || code=$?
+	words <"$errors" | sed "s|^|$host    |" >&2
+	return "$code"
 }
 board() { remote "exec sh /var/lib/telhub-flash/board.sh $*"; }
 field() { sed -n "s/^$1=//p" <<<"$facts"; }

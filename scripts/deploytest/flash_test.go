@@ -111,6 +111,16 @@ func TestWhatABoardSaysCommandsNothing(t *testing.T) {
 	}
 }
 
+// What ssh leaves behind, a ProxyCommand or a master, holds its standard error
+// open: nobody waits for that.
+func TestWhatSSHLeavesBehindHoldsNobodyUp(t *testing.T) {
+	began := time.Now()
+	code, out, _ := flash(t, "sleep 30 >/dev/null </dev/null &\necho cut >&2\nexit 255", "root@board")
+	if took := time.Since(began); code != 1 || !strings.Contains(out, "root@board    cut") || took > 30*time.Second {
+		t.Errorf("exit code %d after %v, want 1 at once:\n%s", code, took, out)
+	}
+}
+
 // TestABoardIsNotHeldUp has somebody else answer in the agent's place: the
 // board's part of a flash ends all the same, and so the way back begins.
 func TestABoardIsNotHeldUp(t *testing.T) {
