@@ -171,6 +171,16 @@ bad ttp "keda.address" keda.enabled=true
 bad ttp "postgres.url" telemetry.stream=telhub
 bad ttp "url" "redis.url=redis://user:secret@redis:6379/0"
 bad ttp "minReplicas is more" autoscaling.minReplicas=11
+bad ttp "postgres" "postgres.url=postgres://ttp@db/telemetry?password=secret"
+# Values go where they belong: none writes other lines of a pod.
+more=$'x\n          envFrom: [{secretRef: {name: other}}] #'
+for value in image.repository image.tag fullnameOverride; do bad telhub "${value##*.}" "$value=$more"; bad ttp "${value##*.}" "$value=$more"; done
+bad telhub "image" "spoolInit.image=$more"
+bad telhub "hostPath" "spool.hostPath=/var/$more/x"
+bad telhub "hostPath" "spool.hostPath=/var/../etc"
+bad telhub "a ConfigMap is no secret" 'boards.all.config=[redis]url="redis://telhub:secret@redis:6379/0"'
+bad ttp "a ConfigMap is no secret" 'config=[postgres]url="postgres://ttp:secret@db/telemetry"'
+bad ttp "a ConfigMap is no secret" 'config=[postgres]url="postgres://ttp@db/telemetry?sslmode=require&password=secret"'
 refuse "rules without groups" "has no groups" render ttp "$charts/ttp/ci/default-values.yaml" --set prometheusRule.enabled=true
 
 sed 's/readOnlyRootFilesystem: true/readOnlyRootFilesystem: false/' "$work/rendered/ttp-default-1.30.0-v1.yaml" >"$work/misspelled.yaml"
