@@ -116,6 +116,10 @@ guest_new() {
 	guest_pid='' guest_init='' redis_pid=''
 	mkdir "$guest/upper" "$guest/work" "$guest/root"
 	root=$guest/root
+	# Control groups of its own: systemd-nspawn would share "payload" with every
+	# other container of this machine, and units of one name each other's filters.
+	guest_cgroup=$(findmnt -nfo TARGET -t cgroup2) || die "no cgroup v2 is mounted"
+	guest_cgroup+=$(sed -n 's/^0:://p' /proc/self/cgroup)/${guest##*/}
 	mount -t overlay overlay -o "lowerdir=$guest_root,upperdir=$guest/upper,workdir=$guest/work" "$root"
 	: >"$root/etc/machine-id"
 	echo board >"$root/etc/hostname"
@@ -129,7 +133,9 @@ guest_new() {
 
 # guest_boot [NSPAWN OPTION...] boots $root and waits until it is up.
 guest_boot() {
-	SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn -q -D "$root" --machine="guest-$$" --register=no --keep-unit \
+	mkdir -p "$guest_cgroup" || die "$guest_cgroup cannot be made: is cgroup v2 writable?"
+	# shellcheck disable=SC2016 # the inner shell expands
+	SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$guest_cgroup" systemd-nspawn -q -D "$root" --machine="guest-$$" --register=no --keep-unit \
 		--console=pipe --capability=all --system-call-filter=bpf --resolv-conf=off --timezone=off "$@" -b \
 		</dev/null >"$guest/console" 2>&1 &
 	guest_pid=$!
@@ -163,6 +169,11 @@ guest_stop() {
 	fi
 	wait "$guest_pid" 2>/dev/null || true
 	guest_pid='' guest_init=''
+	# Its last processes may take a moment to end.
+	for _ in $(seq 50); do
+		[ -d "$guest_cgroup" ] || break
+		find "$guest_cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.1
+	done
 }
 
 # guest_end clears up, by guest_tidy too where a test has one, and exits as the

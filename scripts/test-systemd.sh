@@ -94,23 +94,28 @@ probe() {
 		echo 'ExecStart='
 		echo 'StandardOutput=truncate:/var/tmp/probe'
 		echo 'StandardError=inherit'
-		echo "ExecStart=/bin/sh -c '$*'"
+		echo "ExecStart=/bin/sh -c 'echo the probe runs; $*'"
 	} >"$guest/probe.conf"
 	in_guest mkdir -p /run/systemd/system/telhub.service.d
 	install -m644 "$guest/probe.conf" "/proc/$guest_init/root/run/systemd/system/telhub.service.d/99-probe.conf"
 	in_guest systemctl daemon-reload
 	in_guest systemctl stop telhub
+	in_guest rm -f /var/tmp/probe
 	local rc=0
 	in_guest systemctl start telhub >/dev/null 2>&1 || rc=$?
 	cat "/proc/$guest_init/root/var/tmp/probe"
 	in_guest rm -f /run/systemd/system/telhub.service.d/99-probe.conf
 	in_guest systemctl daemon-reload
 	in_guest systemctl reset-failed telhub
+	grep -q "the probe runs" "/proc/$guest_init/root/var/tmp/probe" || { echo "the probe did not run"; return 1; }
 	return "$rc"
 }
 
 # dial HOST prints a command that wants an answer from the Redis there.
 dial() { echo "echo PING | socat -T3 - TCP:$1:6379,connect-timeout=3 | grep NOAUTH"; }
+
+own_groups() { grep -F "/${guest##*/}/" "/proc/$guest_init/cgroup"; }
+expect "the container's control groups are its own, and nobody else's filters in force" own_groups
 
 echo "-- start"
 expect "ready after the boot" within 30 ready
