@@ -81,7 +81,7 @@ func (e *helpError) Error() string { return "help for " + e.flags.Name() }
 func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
 func main() {
-	smallPages()
+	smallPages(os.Args)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr, os.Environ()))
@@ -178,7 +178,7 @@ func usage(w io.Writer) {
 		}
 		fmt.Fprintf(w, "  %-36s %s\n", name, c.about)
 	}
-	fmt.Fprintf(w, "\nThe configuration is %s unless --config or TELHUB_CONFIG names another.\n`telhub COMMAND --help` tells a command's options.\n", defaultConfig)
+	fmt.Fprintf(w, "\nThe configuration is %s unless --config or TELHUB_CONFIG names another.\n`telhub COMMAND --help` tells a command's options.\n\nExit codes: 0 fine, 1 failed, 2 wrong usage or configuration.\n", defaultConfig)
 }
 
 // flags returns a flag set with the options that all commands share.
