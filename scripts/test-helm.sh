@@ -325,10 +325,9 @@ while read -r stream group; do expect "ttp: group $group of $stream, where KEDA 
 given_back() { asks xinfo consumers 'ttp:{0}:default:normal' ttp | grep -qx released; }
 checked=$((checked + 1))
 if given_back; then wrong "ttp: the task is given back before the end"; fi
-answers "$http" /metrics >"$work/metrics"
-expect "ttp: the metrics that the adapter reads" grep -q '^ttp_queue_ready{class="normal",queue="default"}' "$work/metrics"
-wanted() { answers "$http" /metrics | grep '^ttp_workers_wanted '; } # with the look at Redis after the first task
-expect "ttp: ... and the wanted workers" until_ok wanted
+series() { answers "$http" /metrics | grep "$1"; } # with the look at Redis after the first task
+expect "ttp: the metrics that the adapter reads" until_ok series '^ttp_queue_ready{class="normal",queue="default"}'
+expect "ttp: ... and the wanted workers" until_ok series '^ttp_workers_wanted '
 ends ttp
 expect "ttp: the task was given back" given_back
 
