@@ -85,8 +85,10 @@ func (w *Watch) look(ctx context.Context, now time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	stats, err := w.ask(ctx)
-	w.at = now
-	w.last.Took, w.last.Err = w.now().Sub(now), err
+	// Of the answer, not of the question: who waited meanwhile gets this one. While
+	// Redis is away a look takes all of lookTime, and a scrape would outlast its own.
+	w.at = w.now()
+	w.last.Took, w.last.Err = w.at.Sub(now), err
 	if err != nil {
 		return
 	}
