@@ -71,7 +71,7 @@ remote() {
 	# Errors not by a pipe, which what ssh leaves behind could hold: a ProxyCommand, a master.
 	# shellcheck disable=SC2086 # several options
 	(
-		ulimit -f 64
+		ulimit -f 65536 # KiB: not less, since ssh writes a list of known hosts, too
 		exec timeout --foreground "${limit:-90}" ssh ${SSH_OPTIONS:-} -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=3 \
 			-o ForwardAgent=no -o ForwardX11=no -- "$host" "if [ \$(id -u) = 0 ]; then exec sh -c '$1'; else exec sudo -n sh -c '$1'; fi" 2>"$errors"
 	) | words || code=$?

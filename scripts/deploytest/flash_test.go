@@ -121,6 +121,16 @@ func TestWhatSSHLeavesBehindHoldsNobodyUp(t *testing.T) {
 	}
 }
 
+// ssh writes files of its own: a fleet's list of known hosts is longer than
+// what a board may say.
+func TestSSHMayWriteItsListOfKnownHosts(t *testing.T) {
+	t.Setenv("KNOWN_HOSTS", filepath.Join(t.TempDir(), "known_hosts"))
+	code, out, calls := flash(t, "head -c 300000 /dev/zero >$KNOWN_HOSTS || exit 255\n"+answers(`version=v2\nlisten=:9155\n`), "root@board")
+	if code != 0 || !strings.Contains(calls, " switch ") {
+		t.Errorf("exit code %d:\n%s", code, out)
+	}
+}
+
 // TestABoardIsNotHeldUp has somebody else answer in the agent's place: the
 // board's part of a flash ends all the same, and so the way back begins.
 func TestABoardIsNotHeldUp(t *testing.T) {
