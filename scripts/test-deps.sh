@@ -15,6 +15,8 @@ need valkey-server valkey-server # WAITAOF, which redis-server of Debian 12 lack
 need mount mount
 need minisign minisign # scripts/deploy.sh
 need ar binutils
+need curl curl # scripts/flash-board.sh takes what is there
+need wget wget
 need systemd-analyze systemd
 # The server's programs are not in PATH. The tests make clusters of their own.
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages+=(postgresql)
