@@ -57,11 +57,19 @@ func TestTheStoresFolderIsNobodysTrap(t *testing.T) {
 		lib  func(lib string) // makes /var/lib
 		safe bool
 	}{
-		"nothing there":         {func(string) {}, true},
-		"root's":                {func(lib string) { must(os.Mkdir(lib, 0o755)) }, true},
-		"root's, with a link":   {func(lib string) { must(os.Mkdir(lib, 0o755)); must(os.Symlink("../../etc", lib+"/telhub")) }, true},
-		"somebody's":            {func(lib string) { must(os.Mkdir(lib, 0o755)); must(os.Symlink("../../etc", lib+"/telhub")); must(os.Chown(lib, nobody, nobody)) }, false},
-		"root's, for everybody": {func(lib string) { must(os.Mkdir(lib, 0o755)); must(os.Symlink("../../etc", lib+"/telhub")); must(os.Chmod(lib, 0o1777|os.ModeSticky)) }, false},
+		"nothing there":       {func(string) {}, true},
+		"root's":              {func(lib string) { must(os.Mkdir(lib, 0o755)) }, true},
+		"root's, with a link": {func(lib string) { must(os.Mkdir(lib, 0o755)); must(os.Symlink("../../etc", lib+"/telhub")) }, true},
+		"somebody's": {func(lib string) {
+			must(os.Mkdir(lib, 0o755))
+			must(os.Symlink("../../etc", lib+"/telhub"))
+			must(os.Chown(lib, nobody, nobody))
+		}, false},
+		"root's, for everybody": {func(lib string) {
+			must(os.Mkdir(lib, 0o755))
+			must(os.Symlink("../../etc", lib+"/telhub"))
+			must(os.Chmod(lib, 0o1777|os.ModeSticky))
+		}, false},
 		"a link to somebody's": {func(lib string) {
 			must(os.Mkdir(lib+"x", 0o755))
 			must(os.Symlink("../../etc", lib+"x/telhub"))
