@@ -25,7 +25,7 @@ func get(ctx context.Context, where, path string) (code int, body []byte, err er
 	var d net.Dialer
 	c, err := d.DialContext(ctx, network, address)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, ended(ctx, err)
 	}
 	defer c.Close()
 	// A deadline in the past ends what waits for the connection.
