@@ -2,11 +2,14 @@ package health
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 )
@@ -56,10 +59,11 @@ func read(in io.Reader) (code int, body []byte, err error) {
 	return r.StatusCode, body, err
 }
 
-// ended tells the end of ctx from other failures.
+// ended tells the end of ctx from other failures. A dial has a clock of its
+// own, which may be first.
 func ended(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("no answer in time: %w", ctx.Err())
+	if ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("no answer in time: %w", cmp.Or(ctx.Err(), err))
 	}
 	return err
 }
