@@ -56,6 +56,7 @@ func (s *scene) crash(srv *redistest.Server, power bool) {
 		if err := os.Truncate(log, keep); err != nil {
 			s.t.Fatal(err)
 		}
+		srv.MendLog(srv.Dir())
 		s.fault("kB of its log lost", int((size-keep)/1000))
 	}
 	wait(s.t, 200*time.Millisecond)

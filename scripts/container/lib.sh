@@ -122,15 +122,16 @@ stand_ins() {
 	root_of "$d/go/root" make
 	image_of "$(sed -n 's/^ARG GO_IMAGE=//p' deployment/docker/Dockerfile)" "$d/go" 'ENV GOPATH=/go'
 
-	root_of "$d/redis/root" redis-server redis-cli
+	root_of "$d/redis/root" redis-server redis-cli redis-check-aof
 	mkdir -p "$d/redis/root/data"
 	image_of "$(compose_image REDIS_IMAGE)" "$d/redis" 'RUN chown 999:999 /data' 'VOLUME /data'
 
 	# The same under the names of Redis: the newer of the two, with WAITAOF.
-	root_of "$d/valkey/root" valkey-server valkey-cli
+	root_of "$d/valkey/root" valkey-server valkey-cli valkey-check-aof
 	mkdir -p "$d/valkey/root/data"
 	ln -s valkey-server "$d/valkey/root/usr/bin/redis-server"
 	ln -s valkey-cli "$d/valkey/root/usr/bin/redis-cli"
+	ln -s valkey-check-aof "$d/valkey/root/usr/bin/redis-check-aof"
 	image_of localhost/valkey:test "$d/valkey" 'RUN chown 999:999 /data' 'VOLUME /data'
 
 	root_of "$d/prometheus/root" prometheus

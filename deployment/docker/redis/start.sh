@@ -21,4 +21,8 @@ case $(redis-server --version) in *v=7.[01].*) waitaof='' ;; *) waitaof=+waitaof
 	user ttp '~ttp:* ~telhub:* +@read +@write +@stream +@scripting +@connection -@dangerous +info +time'
 	user admin '~* &* +@all'
 } >/run/redis/users.acl
+# A power cut may end the log in the middle of a transaction. Redis drops the torn command only: the beginning would be
+# run at the start after this one, and frames that were sent again be there twice. A damaged log is left to redis-server to tell.
+log=/data/appendonlydir/appendonly.aof.manifest
+[ ! -e "$log" ] || echo y | redis-check-aof --fix "$log" >/dev/null || echo "start.sh: redis-check-aof could not mend the log" >&2
 exec redis-server /etc/redis/redis.conf --maxmemory "${REDIS_MAXMEMORY:-256mb}"

@@ -39,6 +39,9 @@ locals {
     [Unit]
     ConditionPathExists=/etc/telhub-hub/users.acl
     [Service]
+    # A log that a power cut ended within a transaction would have frames twice at the start after the next.
+    # Outside of the unit's sandbox, which lets nothing run but the server, and as its user all the same.
+    ExecStartPre=-+/usr/sbin/runuser -u ${var.engine} -- /bin/sh -c 'log=/var/lib/${var.engine}/appendonlydir/appendonly.aof.manifest; [ ! -e $log ] || echo y | /usr/bin/${var.engine}-check-aof --fix $log >/dev/null'
     ExecStart=
     ExecStart=/usr/bin/${var.engine}-server /etc/telhub-hub/server.conf --supervised systemd --daemonize no
     LimitNOFILE=${2048 + 8 * local.board_count}
