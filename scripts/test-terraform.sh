@@ -231,8 +231,11 @@ expect "the right one is" setup
 expect "Prometheus has node and ttp up" within 60 sh -c "curl -fs 'http://127.0.0.1:9090/api/v1/query?query=sum(up)' | jq -e '.data.result[0].value[1] | tonumber >= 3'"
 old=$(sql 'SELECT count(*) FROM telhub.sample')
 guest_stop TERM
+# As a power cut may leave the log: within a transaction.
+printf '*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$4\r\ntorn\r\n$1\r\n1\r\n*1\r\n$4\r\nEX' >>"$(ls "$root"/var/lib/valkey/appendonlydir/*.incr.aof)"
 guest_boot
 for unit in valkey-server postgresql prometheus ttp; do expect "after a restart of the machine $unit runs" within 90 in_guest systemctl is-active "$unit"; done
+expect "a torn transaction was cut off the log" eval '! grep -aq torn "$root"/var/lib/valkey/appendonlydir/*.incr.aof'
 expect "the agent becomes ready again" board_up
 expect "and rows arrive again" within 60 has sql $((old + 100)) 'SELECT count(*) FROM telhub.sample'
 kill -TERM "$board_pid"

@@ -64,6 +64,7 @@ audit() { # audit NETWORK REDIS DEVICE: telhub's audit as a container
 	podman run --rm --network "$1" --read-only --cap-drop=ALL --user 65532:65532 -v "$docker/secrets/redis_telhub:/run/secrets/redis_telhub:ro" -v "$guest/etc/empty.toml:/etc/telhub.toml:ro" \
 		-e "TELEMETRY_DEVICE=$3" -e "TELEMETRY_REDIS_URL=$2" -e TELEMETRY_REDIS_USER=telhub -e TELEMETRY_REDIS_PASSWORD_FILE=/run/secrets/redis_telhub "$registry/telhub:dev" audit --whole
 }
+mkdir -p "$guest/etc" # also where the step before was left out
 : >"$guest/etc/empty.toml"
 chmod 644 "$guest/etc/empty.toml"
 
@@ -87,8 +88,12 @@ demo stop -t 10 redis >/dev/null 2>&1
 expect "Redis stopped: the spool grows, the page stays" within 120 status '.spool.frames > 0'
 kill -KILL "$(pid_of "$(name_of demo telhub)")"
 expect "telhub killed: the engine starts it again" within 120 eval 'page /health/live && status ".uptime_seconds < 20"'
+# As a power cut may leave the log: within a transaction.
+redis_log=$(ls "$(podman inspect --format '{{range .Mounts}}{{if eq .Destination "/data"}}{{.Source}}{{end}}{{end}}' "$(name_of demo redis)")"/appendonlydir/*.incr.aof)
+printf '*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$4\r\ntorn\r\n$1\r\n1\r\n*1\r\n$4\r\nEX' >>"$redis_log"
 demo start redis >/dev/null 2>&1
 expect "Redis back: everything is delivered" within 240 status '.spool.frames == 0 and .uplink.state == "connected"'
+expect "... and the torn transaction was cut off its log" eval '! grep -aq torn "$redis_log"'
 had=$(ask_redis demo xlen 'telhub:{0}:live')
 kept() { # what had been acknowledged is there, and more comes
 	local now
