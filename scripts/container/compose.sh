@@ -84,12 +84,12 @@ expect "a task is run by ttp" eval '[ "$(in_ttp demo ttp enqueue echo "\"ping\""
 expect "prometheus scrapes the board and ttp" within 240 targets_up
 expect "... and knows the agent's metrics" within 240 query 'telemetry_build_info * on(instance) group_left() up{job="telhub"}' '.data.result | length == 1'
 expect "... its rules load and evaluate" within 240 eval 'curl -fsS -m 5 http://127.0.0.1:9090/api/v1/rules | jq -e "[.data.groups[].rules[] | select(.health != \"ok\")] == [] and (.data.groups | length > 0)"'
+redis_log=$(ls "$(podman inspect --format '{{range .Mounts}}{{if eq .Destination "/data"}}{{.Source}}{{end}}{{end}}' "$(name_of demo redis)")"/appendonlydir/*.incr.aof)
 demo stop -t 10 redis >/dev/null 2>&1
 expect "Redis stopped: the spool grows, the page stays" within 120 status '.spool.frames > 0'
 kill -KILL "$(pid_of "$(name_of demo telhub)")"
 expect "telhub killed: the engine starts it again" within 120 eval 'page /health/live && status ".uptime_seconds < 20"'
 # As a power cut may leave the log: within a transaction.
-redis_log=$(ls "$(podman inspect --format '{{range .Mounts}}{{if eq .Destination "/data"}}{{.Source}}{{end}}{{end}}' "$(name_of demo redis)")"/appendonlydir/*.incr.aof)
 printf '*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$4\r\ntorn\r\n$1\r\n1\r\n*1\r\n$4\r\nEX' >>"$redis_log"
 demo start redis >/dev/null 2>&1
 expect "Redis back: everything is delivered" within 240 status '.spool.frames == 0 and .uplink.state == "connected"'
