@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the images, looks into them, runs them locked down, and brings up the
 # compose files with them: test-container.sh VERSION UNIXTIME, after
-# `make build ttp`. Debian, root. STEPS="locked compose" runs fewer. docs/docker_deployment.md
+# `make build ttp`. Debian, root. STEPS="images locked" leaves out the last; each needs those before. docs/docker_deployment.md
 # tells what stands in for what.
 # shellcheck disable=SC2016,SC2034 # eval gets its text as it stands; the steps use the variables
 set -euo pipefail

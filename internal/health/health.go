@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -45,17 +46,30 @@ var (
 	ErrNotReady = errors.New("not ready")
 )
 
-// ErrAddress is a Where that nobody can be asked at.
-var ErrAddress = errors.New("want host:port, as in 127.0.0.1:9155, or unix:/path")
+// Flags adds the options of a command that asks to f; Timeout is the default of
+// --timeout. Check looks at them.
+func (q *Question) Flags(f *flag.FlagSet) {
+	f.BoolVar(&q.Live, "live", false, "ask only whether it lives: what a restart could mend")
+	f.StringVar(&q.Where, "at", "", "ask at `ADDRESS`, host:port or unix:/path, instead of the configuration's http.listen")
+	f.DurationVar(&q.Timeout, "timeout", q.Timeout, "give up after this `TIME`")
+}
+
+// Check says what is wrong with the options of a command line.
+func (q *Question) Check() error {
+	if q.Timeout <= 0 {
+		return fmt.Errorf("--timeout %v: want a time above 0, as in 3s", q.Timeout)
+	}
+	if _, _, err := target(q.Where); q.Where != "" && err != nil {
+		return fmt.Errorf("--at %s: want host:port, as in 127.0.0.1:9155, or unix:/path", q.Where)
+	}
+	return nil
+}
 
 // Ask asks and writes the answer to w. The error is ErrNotLive or ErrNotReady,
 // or tells why there is no answer.
 func Ask(ctx context.Context, q Question, w io.Writer) error {
 	if q.Where == "" {
 		return fmt.Errorf("http.listen is empty: a %s without it answers nobody", q.Program)
-	}
-	if _, _, err := target(q.Where); err != nil {
-		return fmt.Errorf("%s: %w", q.Where, ErrAddress)
 	}
 	ctx, cancel := context.WithTimeout(ctx, q.Timeout)
 	defer cancel()

@@ -106,8 +106,9 @@ func TestAnswers(t *testing.T) {
 
 func TestAnAddressWithoutAPortIsRefused(t *testing.T) {
 	for _, where := range []string{"localhost", "127.0.0.1", "http://127.0.0.1:9155/"} {
-		if out, err := ask(health.Question{Where: where}); !errors.Is(err, health.ErrAddress) || out != "" {
-			t.Errorf("%s: got %q, %v", where, out, err)
+		q := health.Question{Where: where, Timeout: time.Second}
+		if err := q.Check(); err == nil || !strings.HasPrefix(err.Error(), "--at "+where+": want host:port") {
+			t.Errorf("%s: got %v", where, err)
 		}
 	}
 }
@@ -208,7 +209,7 @@ func TestNoAnswer(t *testing.T) {
 		{"other", other, "answered 404 to GET /health/detailed: another program has this address, or an older telhub"},
 		{"page", page, "answered 200 to GET /health/detailed: another program"},
 		{"off", "", "http.listen is empty"},
-		{"no port", "127.0.0.1", "want host:port"},
+		{"no port", "127.0.0.1", "missing port"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

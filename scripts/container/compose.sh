@@ -64,7 +64,6 @@ audit() { # audit NETWORK REDIS DEVICE: telhub's audit as a container
 	podman run --rm --network "$1" --read-only --cap-drop=ALL --user 65532:65532 -v "$docker/secrets/redis_telhub:/run/secrets/redis_telhub:ro" -v "$guest/etc/empty.toml:/etc/telhub.toml:ro" \
 		-e "TELEMETRY_DEVICE=$3" -e "TELEMETRY_REDIS_URL=$2" -e TELEMETRY_REDIS_USER=telhub -e TELEMETRY_REDIS_PASSWORD_FILE=/run/secrets/redis_telhub "$registry/telhub:dev" audit --whole
 }
-mkdir -p "$guest/etc" # also where the step before was left out
 : >"$guest/etc/empty.toml"
 chmod 644 "$guest/etc/empty.toml"
 

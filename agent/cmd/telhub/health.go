@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"time"
 
 	"github.com/telhub/telhub/internal/health"
@@ -11,17 +10,15 @@ import (
 func (e *env) cmdHealth(args []string) error {
 	f := e.flags("health")
 	f.BoolVar(&e.json, "json", false, "print JSON, as the agent answers")
-	q := health.Question{Program: "telhub"}
-	f.BoolVar(&q.Live, "live", false, "ask only whether it lives: what a restart could mend")
-	f.StringVar(&q.Where, "at", "", "ask at `ADDRESS`, host:port or unix:/path, instead of the configuration's http.listen")
-	f.DurationVar(&q.Timeout, "timeout", 3*time.Second, "give up after this `TIME`")
+	q := health.Question{Program: "telhub", Timeout: 3 * time.Second}
+	q.Flags(f)
 	if rest, err := parse(f, args); err != nil {
 		return err
 	} else if len(rest) > 0 {
 		return usagef("health takes no argument %q; name an address with --at", rest[0])
 	}
-	if q.Timeout <= 0 {
-		return usagef("--timeout %v: want a time above 0, as in 3s", q.Timeout)
+	if err := q.Check(); err != nil {
+		return usagef("%v", err)
 	}
 	if q.Where == "" {
 		cfg, err := e.load()
@@ -31,9 +28,5 @@ func (e *env) cmdHealth(args []string) error {
 		q.Where = cfg.HTTP.Listen
 	}
 	q.JSON = e.json
-	err := health.Ask(e.ctx, q, e.stdout)
-	if errors.Is(err, health.ErrAddress) {
-		return usagef("--at %v", err)
-	}
-	return err
+	return health.Ask(e.ctx, q, e.stdout)
 }
